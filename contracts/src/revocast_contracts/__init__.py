@@ -1,0 +1,1 @@
+"""Every topic, event type and schema of Revocast."""

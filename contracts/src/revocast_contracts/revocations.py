@@ -1,0 +1,56 @@
+"""Records of `revocations`: all that a resource server has to know, and nothing more."""
+
+from enum import StrEnum
+from typing import ClassVar
+
+from pydantic import AwareDatetime, Field
+
+from revocast_contracts.envelope import Data
+from revocast_contracts.selectors import Selector
+
+
+class EntryState(StrEnum):
+    """`pending` kills whatever the `iat`; `applied` has a `not_before` where one applies."""
+
+    PENDING = "pending"
+    APPLIED = "applied"
+
+
+class EntryCause(StrEnum):
+    """Why the selector is dead, as far as a resource server needs to know."""
+
+    REUSE = "reuse"
+    REVOKED = "revoked"
+    LOGOUT = "logout"
+    KILL = "kill"
+    CLIENT_DISABLED = "client_disabled"
+    ANOMALY = "anomaly"
+    KEY_COMPROMISED = "key_compromised"
+
+
+class RevocationEntry(Data):
+    """One selector that is dead. The record's key is selector and entry id.
+
+    A key's value changes only from pending to applied, so an old publisher that wakes up late can
+    never win compaction with an older truth. Readers keep the maximum per selector.
+    """
+
+    event_type: ClassVar[str] = "revocast.revocation.entry.v1"
+
+    entry_id: str
+    selector: Selector
+    state: EntryState
+    not_before: AwareDatetime | None = Field(
+        default=None,
+        description="Tokens with iat <= floor(not_before) are dead; absent: whatever the iat.",
+    )
+    expires_at: AwareDatetime = Field(description="When the entry may be forgotten.")
+    cause: EntryCause
+
+
+class RevocationWatermark(Data):
+    """How far each source has been delivered: everything it committed before then is above this."""
+
+    event_type: ClassVar[str] = "revocast.revocation.watermark.v1"
+
+    sources: dict[str, AwareDatetime]

@@ -1,0 +1,1 @@
+"""Embedded PostgreSQL and Apache Kafka, started, supervised and stopped."""

@@ -1,0 +1,1 @@
+"""Outbox, relay and consumers: nothing lost, nothing doubled."""

@@ -1,0 +1,1 @@
+"""The words of the OAuth RFCs: errors, scopes, forms, client credentials."""

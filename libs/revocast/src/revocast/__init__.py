@@ -1,0 +1,1 @@
+"""Validate JWTs locally and still refuse a revoked one at once."""

@@ -1,0 +1,1 @@
+"""Records every fact and decision once; only ever appends."""

@@ -1,0 +1,1 @@
+"""Mints tokens; refuses first and lets others judge."""

@@ -1,0 +1,1 @@
+"""What the issuer hears: the revocations feed, like any resource server."""

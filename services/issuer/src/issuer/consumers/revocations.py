@@ -1,0 +1,17 @@
+"""Reads all of `revocations`, as resource servers do, and applies every kill that is pending."""
+
+from collections.abc import Callable
+
+from issuer.usecases.apply_kill import apply_kill
+from revocast import KafkaFeed
+from revocast_contracts.revocations import RevocationEntry
+from servicekit.postgres import Pool
+
+
+def revocations_feed(bootstrap: str, pool: Pool, *, poke: Callable[[], None]) -> KafkaFeed:
+    """The issuer's feed. A kill that can't be applied now is tried again before the next entry."""
+
+    async def hear(entry: RevocationEntry) -> None:
+        await apply_kill(pool, entry, poke=poke)
+
+    return KafkaFeed(bootstrap, on_entry=hear)

@@ -1,0 +1,1 @@
+"""The rules of the issuer, in the standard library only; time and randomness are passed in."""

@@ -1,0 +1,68 @@
+"""A registered client (RFC 6749 section 2) and what it may do."""
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+
+class GrantType(StrEnum):
+    """The values of `grant_type` that the token endpoint knows."""
+
+    AUTHORIZATION_CODE = "authorization_code"
+    CLIENT_CREDENTIALS = "client_credentials"
+    REFRESH_TOKEN = "refresh_token"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """One client, as its row says.
+
+    `secret_sha256` is None for a public client. `scopes` are all it may be granted; `resources`
+    are the base URLs of the APIs its tokens may name as `aud`, the first one being the default.
+    `introspects` names the clients whose tokens it may introspect; its own it always may.
+    """
+
+    client_id: str
+    name: str
+    secret_sha256: bytes | None
+    grants: frozenset[GrantType]
+    redirect_uris: tuple[str, ...]
+    post_logout_redirect_uris: tuple[str, ...]
+    scopes: frozenset[str]
+    resources: tuple[str, ...]
+    introspects: frozenset[str]
+    native: bool
+    pkce_required: bool
+    consent_required: bool
+    grace: timedelta
+    access_token_lifetime: timedelta
+    refresh_idle_lifetime: timedelta
+    refresh_absolute_lifetime: timedelta
+    disabled: bool
+
+    @property
+    def confidential(self) -> bool:
+        """Whether it can keep a secret (RFC 6749 section 2.1)."""
+        return self.secret_sha256 is not None
+
+    def secret_matches(self, secret: str) -> bool:
+        """Compare a presented secret in constant time; a public client has none to match."""
+        presented = hashlib.sha256(secret.encode()).digest()
+        expected = self.secret_sha256 if self.secret_sha256 is not None else bytes(32)
+        return hmac.compare_digest(presented, expected) and self.confidential
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """An API that tokens are made for: its base URL is the `aud`.
+
+    `profile` `rfc9068` gives `typ: at+jwt` with `alg`; `jwt` gives `typ: JWT` and RS256, for
+    decoders that know nothing else.
+    """
+
+    uri: str
+    profile: str
+    alg: str
+    scopes: frozenset[str]

@@ -1,0 +1,1 @@
+"""All SQL of the issuer, a file for each table or statement."""

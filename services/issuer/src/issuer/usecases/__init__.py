@@ -1,0 +1,1 @@
+"""What the issuer does, a verb a file; each returns an outcome and never raises a refusal."""

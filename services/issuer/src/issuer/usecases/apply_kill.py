@@ -1,0 +1,35 @@
+"""A kill becomes a cut: nothing older of its selector is minted again."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from issuer.store import cuts
+from revocast_contracts.lifetimes import ENTRY_LIFETIME, PENDING_RESENT
+from revocast_contracts.revocations import EntryState, RevocationEntry
+from servicekit.postgres import Pool, transaction
+
+STILL_WAITING = 2 * PENDING_RESENT + timedelta(seconds=30)
+"""A pending entry sent longer ago was answered since, or would have been sent again."""
+
+
+async def apply_kill(pool: Pool, entry: RevocationEntry, *, poke: Callable[[], None]) -> None:
+    """Apply a pending entry, once per entry id, and answer it; an applied one needs nothing.
+
+    After a restart the log shows old pending entries again: those that were applied before are not
+    answered a second time, unless somebody still waits for the answer.
+    """
+    if entry.state is not EntryState.PENDING:
+        return
+    async with pool.acquire() as connection:
+        known = await cuts.is_applied(connection, kill_id=entry.entry_id)
+    sent_at = entry.expires_at - ENTRY_LIFETIME
+    if known and datetime.now(UTC) - sent_at > STILL_WAITING:
+        return
+    async with transaction(pool) as connection:
+        await cuts.apply_kill(
+            connection,
+            kill_id=entry.entry_id,
+            selector=entry.selector,
+            correlation_id=entry.entry_id,
+        )
+    poke()

@@ -1,0 +1,1 @@
+"""Decides what is dead, and tells every resource server."""
