@@ -54,9 +54,15 @@ def read(path: Path) -> Demo:
         FileNotFoundError: nothing runs.
     """
     raw: dict[str, Any] = json.loads(path.read_text())
-    clients = {name: DemoClient(**client) for name, client in raw.pop("clients").items()}
-    people = {name: Person(**raw.pop(name)) for name in ("user", "operator")}
-    return Demo(**raw, clients=clients, **people)
+    return Demo(
+        issuer=raw["issuer"],
+        urls=raw["urls"],
+        kafka_bootstrap=raw["kafka_bootstrap"],
+        clients={name: DemoClient(**client) for name, client in raw["clients"].items()},
+        user=Person(**raw["user"]),
+        operator=Person(**raw["operator"]),
+        login_fields=raw["login_fields"],
+    )
 
 
 def _without_none(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

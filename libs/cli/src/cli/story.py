@@ -6,7 +6,7 @@ import time
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -46,7 +46,6 @@ class Story:
     demo: Demo
     tell: Callable[[Step], None]
     http: httpx.Client
-    figures: dict[str, float] = field(default_factory=dict)
 
     def play(self) -> dict[str, float]:
         """Play it to the end.
@@ -58,29 +57,38 @@ class Story:
             StoryFailedError: a step did not happen as it has to.
         """
         web, api = self.demo.clients["web"], self.demo.urls["sample_api"]
-        first = self._sign_in(web, self.demo.user, "orders.read openid", api, "sign in, consent")
+        with self._step("sign in and consent", "a code, then tokens"), _browser() as browser:
+            first = self.sign_in(web, self.demo.user, "openid orders.read", api, browser)
         with self._step("call the API", "GET /orders answers 200"):
-            self._expect(self._call_api(first["access_token"]), 200)
-        second = self._refresh(web, first, "refresh", "generation 2")
-        third = self._refresh(web, second, "refresh again", "generation 3")
+            self._expect(self.call_api(first["access_token"]), 200)
+        with self._step("refresh", "generation 2"):
+            second = self.refresh(web, first)
+        with self._step("refresh again", "generation 3"):
+            third = self.refresh(web, second)
         with self._step("call the API again", "the newest access token is good"):
-            self._expect(self._call_api(third["access_token"]), 200)
+            self._expect(self.call_api(third["access_token"]), 200)
         presented = time.perf_counter()
-        with self._step("a thief replays the first refresh token", "invalid_grant"):
-            self._expect_invalid_grant(web, first["refresh_token"])
-        denied = self._await_denial(third["access_token"], presented)
-        with self._step("the victim's own refresh token", "invalid_grant: the family has ended"):
-            self._expect_invalid_grant(web, third["refresh_token"])
-        operator = self._sign_in(
-            web, self.demo.operator, "audit.read", self.demo.urls["audit"], "the operator signs in"
-        )
-        audited = self._await_audit(_claims(third["access_token"])["family"], operator, presented)
-        self.figures = {"reuse_to_denied_ms": denied, "reuse_to_audited_ms": audited}
-        return self.figures
+        with self._step("a thief replays the first refresh token", "refused: invalid_grant"):
+            self.expect_invalid_grant(web, first["refresh_token"])
+        with self._step("the API learns of it", "401 to the unexpired access token"):
+            denied = self.wait_for_denial(third["access_token"], presented)
+        with self._step("the victim's own refresh token", "refused: the family has ended"):
+            self.expect_invalid_grant(web, third["refresh_token"])
+        family = _claims(third["access_token"])["family"]
+        with self._step("the audit API tells why", "cause: reuse"), _browser() as browser:
+            audit = self.demo.urls["audit"]
+            operator = self.sign_in(web, self.demo.operator, "audit.read", audit, browser)
+            audited = self._wait_for_audit(family, operator["access_token"], presented)
+        return {"reuse_to_denied_ms": denied, "reuse_to_audited_ms": audited}
 
-    def _sign_in(
-        self, client: DemoClient, person: Person, scope: str, resource: str, name: str
+    def sign_in(
+        self, client: DemoClient, person: Person, scope: str, resource: str, browser: httpx.Client
     ) -> dict[str, Any]:
+        """The tokens of a sign-in with PKCE at `browser`, which keeps its cookies.
+
+        Raises:
+            UnexpectedPageError: the issuer answered something else.
+        """
         verifier, state = pkce.verifier(), secrets.token_urlsafe(16)
         redirect_uri = client.redirect_uri or ""
         fields = {
@@ -97,65 +105,67 @@ class Story:
             "code_challenge": pkce.challenge(verifier),
             "code_challenge_method": "S256",
         }
-        with self._step(name, "a code, then tokens"), httpx.Client(timeout=10) as http:
-            returned = Browser(http).authorize(
-                f"{self.demo.issuer}/authorize",
-                parameters,
-                fields=fields,
-                redirect_uri=redirect_uri,
-            )
-            if returned.get("state") != state or returned.get("iss") != self.demo.issuer:
-                raise UnexpectedPageError("state or iss did not come back as sent")
-            grant = {
-                "grant_type": "authorization_code",
-                "code": returned["code"],
-                "redirect_uri": redirect_uri,
-                "code_verifier": verifier,
-            }
-            return self._expect(self._token(client, grant), 200)
+        returned = Browser(browser).authorize(
+            f"{self.demo.issuer}/authorize", parameters, fields=fields, redirect_uri=redirect_uri
+        )
+        if returned.get("state") != state or returned.get("iss") != self.demo.issuer:
+            raise UnexpectedPageError("state or iss did not come back as sent")
+        grant = {
+            "grant_type": "authorization_code",
+            "code": returned["code"],
+            "redirect_uri": redirect_uri,
+            "code_verifier": verifier,
+        }
+        return self._expect(self._token(client, grant), 200)
 
-    def _refresh(
-        self, client: DemoClient, tokens: dict[str, Any], name: str, told: str
-    ) -> dict[str, Any]:
-        with self._step(name, told):
-            grant = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
-            return self._expect(self._token(client, grant), 200)
+    def refresh(self, client: DemoClient, tokens: dict[str, Any]) -> dict[str, Any]:
+        """The next tokens of a family."""
+        grant = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+        return self._expect(self._token(client, grant), 200)
 
-    def _expect_invalid_grant(self, client: DemoClient, refresh_token: str) -> None:
+    def expect_invalid_grant(self, client: DemoClient, refresh_token: str) -> None:
+        """Present a refresh token that must be refused.
+
+        Raises:
+            UnexpectedPageError: it was not, or for another reason.
+        """
         grant = {"grant_type": "refresh_token", "refresh_token": refresh_token}
         answer = self._expect(self._token(client, grant), 400)
         if answer.get("error") != "invalid_grant":
             raise UnexpectedPageError(f"expected invalid_grant, got {answer.get('error')}")
 
-    def _await_denial(self, access_token: str, presented: float) -> float:
-        told = "401 to the unexpired access token"
-        with self._step("the API learns of it", told) as name:
-            for _ in _attempts():
-                if self._call_api(access_token).status_code == 401:
-                    return (time.perf_counter() - presented) * 1000
-            raise StoryFailedError(name, f"still accepted after {PATIENCE_SECONDS:.0f} s")
+    def wait_for_denial(self, access_token: str, presented: float) -> float:
+        """Call the API until it refuses; milliseconds since `presented` (`time.perf_counter`).
 
-    def _await_audit(self, family: str, operator: dict[str, Any], presented: float) -> float:
+        Raises:
+            UnexpectedPageError: it went on accepting the token.
+        """
+        for _ in _attempts():
+            if self.call_api(access_token).status_code == 401:
+                return (time.perf_counter() - presented) * 1000
+        raise UnexpectedPageError(f"still accepted after {PATIENCE_SECONDS:.0f} s")
+
+    def call_api(self, access_token: str) -> httpx.Response:
+        """`GET /orders` at the sample API."""
+        return self.http.get(
+            f"{self.demo.urls['sample_api']}/orders", headers=_bearer(access_token)
+        )
+
+    def _wait_for_audit(self, family: str, access_token: str, presented: float) -> float:
         url = f"{self.demo.urls['audit']}/families/{family}"
-        with self._step("the audit API tells why", "cause: reuse") as name:
-            for _ in _attempts():
-                answer = self.http.get(url, headers=_bearer(operator["access_token"]))
-                if answer.status_code == 200 and answer.json().get("cause") == "reuse":
-                    return (time.perf_counter() - presented) * 1000
-                if answer.status_code not in {200, 404, 503}:
-                    raise StoryFailedError(name, f"the audit API answered {answer.status_code}")
-            raise StoryFailedError(name, f"no cause after {PATIENCE_SECONDS:.0f} s")
+        for _ in _attempts():
+            answer = self.http.get(url, headers=_bearer(access_token))
+            if answer.status_code == 200 and answer.json().get("cause") == "reuse":
+                return (time.perf_counter() - presented) * 1000
+            if answer.status_code not in {200, 404, 503}:
+                raise UnexpectedPageError(f"the audit API answered {answer.status_code}")
+        raise UnexpectedPageError(f"no cause after {PATIENCE_SECONDS:.0f} s")
 
     def _token(self, client: DemoClient, grant: dict[str, str]) -> httpx.Response:
         return self.http.post(
             f"{self.demo.issuer}/token",
             data=grant,
             auth=(client.client_id, client.client_secret or ""),
-        )
-
-    def _call_api(self, access_token: str) -> httpx.Response:
-        return self.http.get(
-            f"{self.demo.urls['sample_api']}/orders", headers=_bearer(access_token)
         )
 
     @staticmethod
@@ -167,10 +177,10 @@ class Story:
         return answer if isinstance(answer, dict) else {}
 
     @contextmanager
-    def _step(self, name: str, told: str) -> Iterator[str]:
+    def _step(self, name: str, told: str) -> Iterator[None]:
         began = time.perf_counter()
         try:
-            yield name
+            yield
         except (httpx.HTTPError, UnexpectedPageError, KeyError, ValueError) as error:
             raise StoryFailedError(name, str(error) or type(error).__name__) from error
         self.tell(Step(name, told, (time.perf_counter() - began) * 1000))
@@ -185,6 +195,10 @@ def _claims(token: str) -> dict[str, Any]:
     payload = token.split(".")[1]
     claims: dict[str, Any] = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     return claims
+
+
+def _browser() -> httpx.Client:
+    return httpx.Client(timeout=10)
 
 
 def _attempts() -> Iterator[int]:

@@ -12,7 +12,7 @@ from collections.abc import Collection
 from typing import ClassVar
 
 
-class TokenRefused(Exception):
+class TokenRefused(Exception):  # noqa: N818 - answers, named as RFC 6750 names them
     """A request without a usable token. `detail` is for logs; the class constants are public.
 
     `detail` never contains the token or a part of it.
@@ -27,7 +27,7 @@ class TokenRefused(Exception):
         self.detail = detail
 
 
-class NoToken(TokenRefused):  # noqa: N818 - an answer's name, as in RFC 6750; not every one is an error
+class NoToken(TokenRefused):
     """No bearer token was sent: the challenge carries no error code (RFC 6750 section 3.1)."""
 
     status = 401
@@ -35,7 +35,7 @@ class NoToken(TokenRefused):  # noqa: N818 - an answer's name, as in RFC 6750; n
     description = "A bearer token is required."
 
 
-class InvalidRequest(TokenRefused):  # noqa: N818 - the RFC's name of the answer
+class InvalidRequest(TokenRefused):
     """The Authorization header is malformed or came twice."""
 
     status = 400
@@ -43,7 +43,7 @@ class InvalidRequest(TokenRefused):  # noqa: N818 - the RFC's name of the answer
     description = "The Authorization header is malformed."
 
 
-class InvalidToken(TokenRefused):  # noqa: N818 - the RFC's name of the answer
+class InvalidToken(TokenRefused):
     """The token is malformed, forged, expired, revoked or not for this resource server."""
 
     status = 401
@@ -55,7 +55,7 @@ class RevokedToken(InvalidToken):
     """An entry denies the token. To the caller it looks like any other invalid token."""
 
 
-class InsufficientScope(TokenRefused):  # noqa: N818 - the RFC's name of the answer
+class InsufficientScope(TokenRefused):
     """The token is good, but does not carry every required scope."""
 
     status = 403
@@ -67,7 +67,7 @@ class InsufficientScope(TokenRefused):  # noqa: N818 - the RFC's name of the ans
         self.scopes = tuple(sorted(scopes))
 
 
-class Unavailable(TokenRefused):  # noqa: N818 - an answer's name
+class Unavailable(TokenRefused):
     """The guard cannot know whether the token is still good. `retry_after` is in seconds."""
 
     status = 503

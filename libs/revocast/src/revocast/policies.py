@@ -22,7 +22,7 @@ class Policy:
 closed = Policy(name="closed", max_age=timedelta.min)  # not 0: by leeway, ages may be negative
 """Refuse with 503: no token passes that might have been revoked unnoticed."""
 
-open = Policy(name="open", max_age=None)  # noqa: A001 - the policy's name; use it as policies.open
+open = Policy(name="open", max_age=None)
 """Accept: as a resource server without Revocast would, until the guard is ready again."""
 
 

@@ -1,7 +1,7 @@
 """The limit on guessing: a few free tries, then growing pauses that always end.
 
-A pause has a greatest length and failures are forgotten, so nobody is locked out for ever. A browser
-that has signed in to an account before has a count of its own, which strangers cannot fill.
+A pause has a greatest length and failures are forgotten, so nobody is locked out for ever. A
+browser that has signed in to an account before has its own count, which strangers cannot fill.
 """
 
 from dataclasses import dataclass, replace

@@ -3,8 +3,8 @@
 import unicodedata
 
 SHORTEST = 12
-"""Characters. NIST SP 800-63B allows 8 beside a second factor and asks for 15 alone; 12 with a limit
-on guessing and Argon2id at rest is the middle that people accept."""
+"""Characters. NIST SP 800-63B allows 8 beside a second factor and asks for 15 alone; 12 with a
+limit on guessing and Argon2id at rest is the middle that people accept."""
 
 LONGEST_BYTES = 1024
 """Far above any passphrase; bounds what a stranger can make us hash."""

@@ -45,7 +45,8 @@ async def hold(connection: Connection, buckets: Sequence[bytes]) -> Held:
 async def save(connection: Connection, tries: Mapping[bytes, Tries]) -> None:
     """Write counts back to buckets that this transaction holds."""
     await connection.executemany(
-        "UPDATE guess SET failures = $2, last_at = $3, blocked_until = $4, told = $5 WHERE bucket = $1",
+        "UPDATE guess SET failures = $2, last_at = $3, blocked_until = $4, told = $5"
+        " WHERE bucket = $1",
         [
             (bucket, each.failures, each.last_at, each.blocked_until, each.told)
             for bucket, each in tries.items()

@@ -31,9 +31,7 @@ def cookie_sha256(cookie: str) -> bytes:
     return hashlib.sha256(cookie.encode(errors="replace")).digest()
 
 
-async def start(
-    connection: Connection, subject: UUID, *, subject_hash: str, acr: str
-) -> Started:
+async def start(connection: Connection, subject: UUID, *, subject_hash: str, acr: str) -> Started:
     """Sign somebody in under a new session and cookie."""
     cookie = secrets.token_urlsafe(COOKIE_BYTES)
     session_id = uuid4()
@@ -63,7 +61,8 @@ async def renew(connection: Connection, session_id: UUID, *, acr: str) -> Starte
         """
         UPDATE session SET cookie_sha256 = $2, auth_time = now, acr = $3,
             idle_expires_at = now + $4::interval, absolute_expires_at = now + $5::interval
-        FROM clock_timestamp() AS now WHERE id = $1 RETURNING id AS session_id, subject, auth_time, acr
+        FROM clock_timestamp() AS now WHERE id = $1
+        RETURNING id AS session_id, subject, auth_time, acr
         """,
         session_id,
         cookie_sha256(cookie),
@@ -87,8 +86,8 @@ async def hold(connection: Connection, cookie: str) -> SignedIn | None:
         FROM session s JOIN account a USING (subject)
         WHERE s.cookie_sha256 = $1 AND NOT a.disabled
             AND clock_timestamp() < least(s.idle_expires_at, s.absolute_expires_at)
-            AND NOT coalesce(cut_of(ARRAY['subject:' || s.subject_hash, 'session:' || s.id, 'issuer'])
-                >= s.auth_time, false)
+            AND NOT coalesce(cut_of(ARRAY[
+                'subject:' || s.subject_hash, 'session:' || s.id, 'issuer']) >= s.auth_time, false)
         FOR UPDATE OF s
         """,
         cookie_sha256(cookie),

@@ -22,8 +22,8 @@ class Passwords:
     """Hashes and verifies. `close()` it.
 
     The default parameters are RFC 9106's second recommendation (section 4: 3 passes, 64 MiB,
-    4 lanes): about a tenth of a second on one core of 2024. `at_once` bounds the memory, `waiting` the
-    queue in front of it, so that a flood of sign-ins costs neither other requests nor the process.
+    4 lanes): about a tenth of a second on one core of 2024. `at_once` bounds the memory, `waiting`
+    the queue before it, so that a flood of sign-ins costs neither other requests nor the process.
     `computed` counts hash computations: the same for every kind of refusal.
     """
 

@@ -13,7 +13,7 @@ from servicekit.postgres import Connection, Pool
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class People:
-    """The pool, the hasher, PERSONAL_DATA_HASH_KEY, and the call that wakes this process's relay."""
+    """The pool, the hasher, PERSONAL_DATA_HASH_KEY, and what wakes this process's relay."""
 
     pool: Pool
     passwords: Passwords

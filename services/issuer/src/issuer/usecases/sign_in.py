@@ -20,7 +20,7 @@ ACR = "password"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One try. `browser` is the value of the browser's own cookie, `session_cookie` what it held."""
+    """One try. `browser` is the browser's own cookie, `session_cookie` the sign-in it held."""
 
     username: str
     password: str
@@ -112,9 +112,7 @@ async def _enter(
         acr=ACR,
         origin=Network(**asdict(attempt.origin)),
     )
-    await tell(
-        connection, event, about=str(account.subject), correlation_id=attempt.correlation_id
-    )
+    await tell(connection, event, about=str(account.subject), correlation_id=attempt.correlation_id)
     return Entered(SignedIn(session=started.session, account=account), started.cookie)
 
 

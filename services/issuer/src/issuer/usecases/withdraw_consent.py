@@ -14,7 +14,7 @@ from servicekit.postgres import transaction
 async def withdraw_consent(
     people: People, subject: UUID, client_id: str, *, origin: Origin, correlation_id: str
 ) -> int:
-    """Forget the consent and end its families; how many. Doing it again changes and says nothing."""
+    """Forget the consent and end its families; how many. Again: changes and says nothing."""
     async with transaction(people.pool) as connection:
         withdrawn = await consents.withdraw(connection, subject, client_id)
         ended = await end_consent_families(

@@ -102,23 +102,15 @@ Verdict = Anomaly | Reuse
 def observe(lineage: Lineage | None, seen: Observation) -> tuple[Lineage, tuple[Verdict, ...]]:
     """One step: what is known of the family before -> after, and what this event proves.
 
-    A stale presentation is always reuse, known lineage or not. An event at or before the lineage's
-    place came twice and proves nothing.
+    An event at or before the lineage's place came twice and proves nothing new. A stale
+    presentation is always reuse, whatever is known of its family.
     """
     if lineage is not None and seen.place <= lineage.place:
-        return lineage, ()
-    known = lineage or Lineage(place=seen.place, generation=0)
-    match seen.what:
-        case What.PRESENTED_STALE:
-            after, verdicts = replace(known, ended=True), (_reuse(known, seen, ended=True),)
-        case What.ENDED:
-            after, verdicts = replace(known, ended=True), ()
-        case What.REPLAYED:
-            after, verdicts = _replayed(known, seen)
-        case What.STARTED | What.ROTATED:
-            after, verdicts = _rotated(known, seen)
-    generation = max(known.generation, seen.generation)
-    return replace(after, place=seen.place, generation=generation), verdicts
+        stale = seen.what is What.PRESENTED_STALE
+        return lineage, ((_reuse(lineage, seen, ended=True),) if stale else ())
+    known = _caught_up(lineage or Lineage(place=seen.place, generation=0), seen)
+    after, verdicts = _step(known, seen)
+    return replace(after, place=seen.place), verdicts
 
 
 def reuse_class(*, presented: int, current: int) -> ReuseClass:
@@ -128,8 +120,28 @@ def reuse_class(*, presented: int, current: int) -> ReuseClass:
     return ReuseClass.OLDER_GENERATION
 
 
+def _step(known: Lineage, seen: Observation) -> tuple[Lineage, tuple[Verdict, ...]]:
+    match seen.what:
+        case What.PRESENTED_STALE:
+            return replace(known, ended=True), (_reuse(known, seen, ended=True),)
+        case What.ENDED:
+            return replace(known, ended=True), ()
+        case What.REPLAYED:
+            return _replayed(known, seen)
+        case What.STARTED | What.ROTATED:
+            return _rotated(known, seen)
+
+
+def _caught_up(known: Lineage, seen: Observation) -> Lineage:
+    """The lineage at least at the event's generation; a rotation that was not seen is forgotten."""
+    if seen.generation <= known.generation or seen.what in {What.STARTED, What.ROTATED}:
+        return known
+    return replace(known, generation=seen.generation, rotated_by=None, network=None)
+
+
 def _rotated(known: Lineage, seen: Observation) -> tuple[Lineage, tuple[Verdict, ...]]:
-    after = replace(known, rotated_by=seen.event_id, network=seen.network)
+    generation = max(known.generation, seen.generation)
+    after = replace(known, generation=generation, rotated_by=seen.event_id, network=seen.network)
     if seen.generation > known.generation:
         return after, ()
     rotated_before = known.rotated_by if seen.generation == known.generation else None
@@ -141,11 +153,10 @@ def _replayed(known: Lineage, seen: Observation) -> tuple[Lineage, tuple[Verdict
     if not _is_lawful(known, seen):
         return replace(known, ended=True), (_reuse(known, seen, ended=False),)
     verdicts: list[Verdict] = []
-    current = known if seen.generation == known.generation else replace(known, network=None)
-    if current.network and seen.network and current.network != seen.network:
-        evidence = _events(current.rotated_by, seen.event_id)
+    if known.network and seen.network and known.network != seen.network:
+        evidence = _events(known.rotated_by, seen.event_id)
         verdicts.append(Anomaly(rule=Rule.REPLAYED_FROM_ANOTHER_NETWORK, evidence=evidence))
-    after = _counted(current, seen)
+    after = _counted(known, seen)
     if len(after.replays) == SUCCESSION and after.replays != known.replays:
         verdicts.append(Anomaly(rule=Rule.REPLAYED_IN_SUCCESSION, evidence=after.replays))
     return after, tuple(verdicts)
@@ -161,17 +172,14 @@ def _counted(known: Lineage, seen: Observation) -> Lineage:
         return known
     follows = seen.generation == known.replayed_generation + 1
     before = known.replays[1 - SUCCESSION :] if follows else ()
-    return replace(
-        known, replayed_generation=seen.generation, replays=(*before, seen.event_id)
-    )
+    return replace(known, replayed_generation=seen.generation, replays=(*before, seen.event_id))
 
 
 def _reuse(known: Lineage, seen: Observation, *, ended: bool) -> Reuse:
-    current = max(known.generation, seen.generation)
     return Reuse(
-        reuse_class=reuse_class(presented=seen.presented, current=current),
+        reuse_class=reuse_class(presented=seen.presented, current=known.generation),
         presented=seen.presented,
-        current=current,
+        current=known.generation,
         evidence=_events(known.rotated_by, seen.event_id),
         ended=ended,
     )

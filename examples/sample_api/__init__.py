@@ -1,0 +1,1 @@
+"""The model of how to protect an API: `python -m examples.sample_api`."""

@@ -1,0 +1,61 @@
+"""One id follows a request through logs, events and services."""
+
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import structlog
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+HEADER = "X-Request-Id"
+_WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_current: ContextVar[str | None] = ContextVar("correlation_id", default=None)
+
+
+def correlation_id() -> str:
+    """The id of what is being done; a new one when nothing named it."""
+    return _current.get() or secrets.token_hex(16)
+
+
+@contextmanager
+def bind(name: str) -> Iterator[None]:
+    """Do something under an id; the log shows it."""
+    token = _current.set(name)
+    try:
+        with structlog.contextvars.bound_contextvars(correlation_id=name):
+            yield
+    finally:
+        _current.reset(token)
+
+
+class CorrelationMiddleware:
+    """Takes the caller's id if it is well-formed, else makes one; answers it back."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        name = _sent(scope) or secrets.token_hex(16)
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)[HEADER] = name
+            await send(message)
+
+        with bind(name):
+            await self.app(scope, receive, answer)
+
+
+def _sent(scope: Scope) -> str | None:
+    for header, value in scope["headers"]:
+        if header == b"x-request-id":
+            text: str = value.decode("latin-1")
+            return text if _WELL_FORMED.fullmatch(text) else None
+    return None

@@ -1,0 +1,66 @@
+"""`/livez` says that the loop turns, `/readyz` the truth about everything a request needs."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from servicekit import metrics
+
+Check = Callable[[], Awaitable[str | None]]
+
+CHECK_SECONDS = 2.0
+"""A check that takes longer counts as failed: probes wait a few seconds at most."""
+
+
+class Health:
+    """Named checks. A check returns None when all is well, else why not."""
+
+    def __init__(self) -> None:
+        self._checks: dict[str, Check] = {}
+
+    def add(self, name: str, check: Check) -> None:
+        """Let readiness depend on a check."""
+        self._checks[name] = check
+
+    async def report(self) -> dict[str, str | None]:
+        """Every check's answer, asked at once."""
+        answers = await asyncio.gather(*map(_ask, self._checks.values()))
+        report = dict(zip(self._checks, answers, strict=True))
+        for name, why in report.items():
+            metrics.set_gauge("revocast_ready", float(why is None), check=name)
+        return report
+
+
+async def _ask(check: Check) -> str | None:
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            return await check()
+    except TimeoutError:
+        return f"no answer within {CHECK_SECONDS:.0f} s"
+    except Exception as error:  # noqa: BLE001 - a check that breaks is a check that failed
+        return type(error).__name__
+
+
+def router(health: Health) -> APIRouter:
+    """`/livez`, `/readyz` and `/metrics`."""
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.get("/livez")
+    async def livez() -> dict[str, bool]:
+        return {"alive": True}
+
+    @routes.get("/readyz")
+    async def readyz() -> JSONResponse:
+        report = await health.report()
+        ready = all(why is None for why in report.values())
+        body = {"ready": ready, "checks": {name: why or "ok" for name, why in report.items()}}
+        return JSONResponse(body, status_code=200 if ready else 503)
+
+    @routes.get("/metrics")
+    async def exposition() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return routes

@@ -1,0 +1,101 @@
+"""The sign-in form."""
+
+from fastapi import Request, Response
+
+from issuer.domain.authorization import AuthorizationRequest
+from issuer.domain.client import Client
+from issuer.domain.parameters import MalformedError, Parameters
+from issuer.pages.answers import answer, no_longer_valid, send_back, sign_in_page
+from issuer.pages.carried import unpack
+from issuer.pages.context import Pages
+from issuer.pages.rendering import message
+from issuer.pages.visit import Visit, came_from_elsewhere, sent_parameters
+from issuer.usecases.passwords import BusyError
+from issuer.usecases.sign_in import Attempt, Entered, Limited, WrongCredentials, sign_in
+from issuer.usecases.start_authorization import start_authorization
+from oauth.errors import AccessDenied
+
+WRONG = "That username and password do not match."
+
+
+async def submit(pages: Pages, request: Request) -> Response:
+    """Sign somebody in and go on with the request that the form carries."""
+    visit = pages.visit(request)
+    if came_from_elsewhere(request):
+        return no_longer_valid(visit)
+    try:
+        parameters = await sent_parameters(request)
+    except MalformedError as error:
+        return message(
+            "This form can't be read", f"It is {error}.", reference=visit.correlation_id, status=400
+        )
+    content = pages.sealer.open("sign-in", visit.browser, parameters.get("request") or "")
+    if content is None:
+        return no_longer_valid(visit)
+    asked = unpack(content)
+    client = await pages.client(asked.client_id)
+    if client is None or client.disabled:
+        return no_longer_valid(visit)
+    if parameters.get("decision") == "cancel":
+        return send_back(pages, asked.redirect_uri, error=AccessDenied.code, state=asked.state)
+    return await _try(pages, visit, client, asked, parameters)
+
+
+async def _try(
+    pages: Pages,
+    visit: Visit,
+    client: Client,
+    asked: AuthorizationRequest,
+    parameters: Parameters,
+) -> Response:
+    username = parameters.get("username") or ""
+    attempt = Attempt(
+        username=username,
+        password=parameters.get("password") or "",
+        browser=visit.browser,
+        session_cookie=visit.session_cookie,
+        client_id=client.client_id,
+        origin=visit.origin,
+        correlation_id=visit.correlation_id,
+    )
+    try:
+        outcome = await sign_in(pages.people, attempt)
+    except BusyError:
+        outcome = None
+    match outcome:
+        case Entered():
+            return await _go_on(pages, visit, client, asked, outcome)
+        case WrongCredentials():
+            wrong, status, seconds = WRONG, 403, None
+        case Limited(seconds):
+            wrong, status = f"Too many tries. Wait {_words(seconds)}, then try again.", 429
+        case None:
+            wrong, status, seconds = "Too busy to sign you in. Try again in a moment.", 503, 2
+    response = sign_in_page(
+        pages, visit, client, asked, username=username, wrong=wrong, status=status
+    )
+    if seconds is not None:
+        response.headers["Retry-After"] = str(seconds)
+    return response
+
+
+async def _go_on(
+    pages: Pages, visit: Visit, client: Client, asked: AuthorizationRequest, entered: Entered
+) -> Response:
+    outcome = await start_authorization(
+        pages.people,
+        client,
+        asked,
+        cookie=entered.cookie,
+        just_signed_in=entered.signed_in.session.session_id,
+    )
+    response = answer(pages, visit, client, asked, outcome)
+    visit.cookies.set(response, "session", entered.cookie)
+    visit.remember_browser(response)
+    return response
+
+
+def _words(seconds: int) -> str:
+    if seconds >= 90:
+        return f"{-(-seconds // 60)} minutes"
+    return "a second" if seconds == 1 else f"{seconds} seconds"

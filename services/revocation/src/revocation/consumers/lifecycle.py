@@ -1,0 +1,59 @@
+"""`token-lifecycle`: a batch of facts becomes verdicts, entries and signals in one commit."""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+
+from messaging.consume import Received
+from revocast_contracts.lifecycle import KillApplied, WatermarkPassed
+from revocation.domain.detector import Rule
+from revocation.store import watermarks
+from revocation.usecases.act_on_verdicts import act_on_verdicts, reuse_fact
+from revocation.usecases.complete_kills import Applied, complete_kills
+from revocation.usecases.judge_families import judge_families
+from revocation.usecases.publish_entries import fact_of, publish_entries
+from servicekit.postgres import Connection
+
+GROUP = "revocation"
+
+
+class LifecycleHandler:
+    """Handles a batch in the consumer's transaction: its effects commit with its position.
+
+    `ending` are the detector's rules that end a family. `completed` hears of kills that the issuer
+    applied, before the commit: whoever it wakes must read the row.
+    """
+
+    def __init__(
+        self,
+        *,
+        ending: Collection[Rule],
+        hash_key: bytes,
+        completed: Callable[[Iterable[str]], None],
+    ) -> None:
+        self._ending = frozenset(ending)
+        self._hash_key = hash_key
+        self._completed = completed
+
+    async def __call__(self, connection: Connection, batch: Sequence[Received]) -> None:
+        """Locks are taken in the order of the tables: lineage, kill, entry, watermark."""
+        events = [received.event for received in batch]
+        judged = await judge_families(connection, events)
+        facts = [fact for event in events if (fact := fact_of(event))]
+        reused = [fact for one in judged if (fact := reuse_fact(one))]
+        covering = await publish_entries(connection, list(dict.fromkeys([*facts, *reused])))
+        await act_on_verdicts(
+            connection, judged, covering, ending=self._ending, hash_key=self._hash_key
+        )
+        applied = [
+            Applied(kill=event.data, correlation_id=event.correlationid)
+            for event in events
+            if isinstance(event.data, KillApplied)
+        ]
+        completed = await complete_kills(connection, applied)
+        heard = {
+            event.data.source: event.data.complete_through
+            for event in events
+            if isinstance(event.data, WatermarkPassed)
+        }
+        if heard:
+            await watermarks.advance(connection, heard)
+        self._completed(completed)

@@ -1,0 +1,1 @@
+"""The tables of the revocation service; the only place of its SQL."""

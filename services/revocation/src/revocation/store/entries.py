@@ -1,0 +1,176 @@
+"""Entries: what is dead, as resource servers get it. A row and its event go in together.
+
+An entry changes only from pending to applied. Rows are locked in the order of their ids.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from messaging import outbox
+from revocast_contracts.envelope import Draft
+from revocast_contracts.revocations import EntryCause, EntryState, RevocationEntry
+from revocast_contracts.selectors import Selector, SelectorKind
+from revocast_contracts.topics import REVOCATIONS
+from servicekit.postgres import Connection
+
+COLUMNS = "entry_id, kind, value, state, not_before, expires_at, cause, correlation_id"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CausedEntry:
+    """An entry and the correlation id of what caused it."""
+
+    entry: RevocationEntry
+    correlation_id: str
+
+
+async def expiries(connection: Connection, ids: Sequence[str]) -> dict[str, datetime]:
+    """Those of the ids that exist -> when they expire."""
+    rows = await connection.fetch(
+        "SELECT entry_id, expires_at FROM entry WHERE entry_id = ANY ($1)", list(ids)
+    )
+    return {row["entry_id"]: row["expires_at"] for row in rows}
+
+
+async def add(connection: Connection, caused: Sequence[CausedEntry]) -> None:
+    """Store and publish entries; one whose id exists already changes nothing and is not sent."""
+    rows = await connection.fetch(
+        f"""
+        INSERT INTO entry ({COLUMNS})
+        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[],
+            $6::timestamptz[], $7::text[], $8::text[]) AS e ({COLUMNS})
+        ORDER BY entry_id
+        ON CONFLICT (entry_id) DO NOTHING RETURNING {COLUMNS}
+        """,  # noqa: S608 -- the columns are a constant
+        [c.entry.entry_id for c in caused],
+        [c.entry.selector.kind.value for c in caused],
+        [c.entry.selector.value for c in caused],
+        [c.entry.state.value for c in caused],
+        [c.entry.not_before for c in caused],
+        [c.entry.expires_at for c in caused],
+        [c.entry.cause.value for c in caused],
+        [c.correlation_id for c in caused],
+    )
+    await _publish(connection, rows)
+
+
+async def apply(connection: Connection, caused: Sequence[CausedEntry]) -> None:
+    """Pending -> applied, and publish; an entry that is applied already stays as it is."""
+    ids = [c.entry.entry_id for c in caused]
+    await connection.execute(
+        "SELECT FROM entry WHERE entry_id = ANY ($1) ORDER BY entry_id FOR UPDATE", ids
+    )
+    rows = await connection.fetch(
+        """
+        UPDATE entry SET state = 'applied', not_before = a.not_before, expires_at = a.expires_at,
+            sent_at = clock_timestamp()
+        FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[])
+            AS a (applied_id, not_before, expires_at)
+        WHERE entry.entry_id = a.applied_id AND entry.state = 'pending'
+        RETURNING entry_id, kind, value, state, entry.not_before, entry.expires_at, cause,
+            correlation_id
+        """,
+        ids,
+        [c.entry.not_before for c in caused],
+        [c.entry.expires_at for c in caused],
+    )
+    await _publish(connection, rows)
+
+
+async def resend_pending(
+    connection: Connection, *, older_than: timedelta, lifetime: timedelta, limit: int
+) -> int:
+    """Give pending entries sent longer ago a new expiry and publish them again; how many."""
+    rows = await connection.fetch(
+        f"""
+        WITH due AS MATERIALIZED (
+            SELECT entry_id FROM entry
+            WHERE state = 'pending' AND sent_at < clock_timestamp() - $1::interval
+            ORDER BY entry_id LIMIT $3 FOR UPDATE
+        )
+        UPDATE entry SET sent_at = clock_timestamp(), expires_at = clock_timestamp() + $2::interval
+        FROM due WHERE entry.entry_id = due.entry_id AND state = 'pending'
+        RETURNING entry.{COLUMNS}
+        """,  # noqa: S608 -- the columns are a constant
+        older_than,
+        lifetime,
+        limit,
+    )
+    await _publish(connection, rows)
+    return len(rows)
+
+
+async def forget_expired(connection: Connection, *, longer_ago: timedelta) -> None:
+    """Delete applied entries that expired longer ago; readers have forgotten them by themselves."""
+    await connection.execute(
+        "DELETE FROM entry WHERE entry_id = ANY (ARRAY("
+        " SELECT entry_id FROM entry WHERE state = 'applied'"
+        " AND expires_at < clock_timestamp() - $1::interval ORDER BY entry_id FOR UPDATE))",
+        longer_ago,
+    )
+
+
+async def read_live(
+    connection: Connection,
+    *,
+    kind: SelectorKind | None,
+    values: Sequence[str] | None,
+    after: str,
+    limit: int,
+) -> list[RevocationEntry]:
+    """A page of the entries in force, in the order of their ids, from after an id."""
+    rows = await connection.fetch(
+        f"""
+        SELECT {COLUMNS} FROM entry
+        WHERE entry_id > $1 AND (state = 'pending' OR expires_at > clock_timestamp())
+            AND ($2::text IS NULL OR kind = $2) AND ($3::text[] IS NULL OR value = ANY ($3))
+        ORDER BY entry_id LIMIT $4
+        """,  # noqa: S608 -- the columns are a constant
+        after,
+        kind.value if kind else None,
+        list(values) if values is not None else None,
+        limit,
+    )
+    return [_entry(row) for row in rows]
+
+
+async def read_entry(connection: Connection, entry_id: str) -> RevocationEntry | None:
+    """One entry, expired or not, until it is forgotten."""
+    row = await connection.fetchrow(
+        f"SELECT {COLUMNS} FROM entry WHERE entry_id = $1",  # noqa: S608 -- a constant
+        entry_id,
+    )
+    return _entry(row) if row else None
+
+
+def draft(entry: RevocationEntry, *, time: datetime, correlation_id: str) -> Draft:
+    """An entry -> its event; the key is selector and entry id."""
+    return Draft(
+        key=f"{entry.selector}/{entry.entry_id}",
+        subject=str(entry.selector),
+        time=time,
+        correlation_id=correlation_id,
+        data=entry,
+    )
+
+
+async def _publish(connection: Connection, rows: Sequence[Any]) -> None:
+    if not rows:
+        return
+    now: datetime = await connection.fetchval("SELECT clock_timestamp()")
+    for row in sorted(rows, key=lambda row: str(row["entry_id"])):
+        event = draft(_entry(row), time=now, correlation_id=row["correlation_id"])
+        await outbox.append(connection, REVOCATIONS, event)
+
+
+def _entry(row: Any) -> RevocationEntry:
+    return RevocationEntry(
+        entry_id=row["entry_id"],
+        selector=Selector(kind=SelectorKind(row["kind"]), value=row["value"]),
+        state=EntryState(row["state"]),
+        not_before=row["not_before"],
+        expires_at=row["expires_at"],
+        cause=EntryCause(row["cause"]),
+    )

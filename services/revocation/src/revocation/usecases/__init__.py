@@ -1,0 +1,1 @@
+"""What the revocation service does, one verb per module."""

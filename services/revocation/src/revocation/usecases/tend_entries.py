@@ -1,0 +1,48 @@
+"""Upkeep by one replica at a time: pending entries are sent again, old rows are forgotten."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from revocast_contracts.lifetimes import ENTRY_LIFETIME, PENDING_RESENT, SKEW
+from revocation.store import entries, kills, lineages, upkeep
+from servicekit.postgres import Pool, transaction
+
+BATCH = 1000
+"""So many pending entries go in one commit, so that no lock is held for long."""
+
+KILLS_KEPT = timedelta(days=30)
+"""How long an idempotency key is remembered, and a kill can be asked after."""
+
+ENDED_LINEAGES_KEPT = timedelta(days=1)
+"""The events of a family that ended stop; a day covers whatever comes late."""
+
+SILENT_LINEAGES_KEPT = timedelta(days=30)
+"""Longer than most families idle; one that speaks again is judged without its history."""
+
+
+async def resend_pending(pool: Pool, *, poke: Callable[[], None]) -> int:
+    """Send again what no issuer has applied for a minute; how many entries."""
+    async with transaction(pool) as connection:
+        if not await upkeep.is_ours(connection):
+            return 0
+        sent = await entries.resend_pending(
+            connection, older_than=PENDING_RESENT, lifetime=ENTRY_LIFETIME, limit=BATCH
+        )
+    if sent:
+        poke()
+    return sent
+
+
+async def forget(pool: Pool) -> None:
+    """Delete what nobody needs any more, each table in a transaction of its own."""
+    async with transaction(pool) as connection:
+        if await upkeep.is_ours(connection):
+            await entries.forget_expired(connection, longer_ago=SKEW)
+    async with transaction(pool) as connection:
+        if await upkeep.is_ours(connection):
+            await kills.forget(connection, decided_before=KILLS_KEPT)
+    async with transaction(pool) as connection:
+        if await upkeep.is_ours(connection):
+            await lineages.forget(
+                connection, ended_for=ENDED_LINEAGES_KEPT, silent_for=SILENT_LINEAGES_KEPT
+            )
