@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -18,13 +19,16 @@ class Stream:
 
     seq: int = 0
     epoch: int = 1
+    at: datetime = datetime(2026, 1, 1, tzinfo=UTC)
 
     def event(self, what: What, generation: int, **more: Any) -> Observation:
         """The next observation; `more` are its other members."""
         self.seq += 1
+        self.at += timedelta(milliseconds=1)
         return Observation(
             event_id=uuid4(),
             place=(self.epoch, self.seq),
+            at=self.at,
             what=what,
             generation=generation,
             **({"network": HOME} | more),

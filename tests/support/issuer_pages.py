@@ -1,6 +1,6 @@
 """The issuer's pages over real Postgres, and people who visit them with a browser of their own."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
@@ -20,6 +20,7 @@ from issuer.usecases.passwords import Passwords
 from issuer.usecases.people import People
 from oauth import pkce
 from servicekit import problems
+from servicekit.correlation import CorrelationMiddleware
 from servicekit.postgres import Pool, transaction
 from tests.support.issuer import CLIENT, HASH_KEY, REDIRECT_URI, VERIFIER
 
@@ -63,7 +64,9 @@ class Issuer:
 
 
 @asynccontextmanager
-async def issuer_on(pool: Pool, *, trusted_proxies: int = 0) -> AsyncIterator[Issuer]:
+async def issuer_on(
+    pool: Pool, *, url: str = ISSUER, trusted_proxies: int = 0
+) -> AsyncIterator[Issuer]:
     """An issuer process on a pool, with hashes as cheap as Argon2id allows."""
     passwords = Passwords(passes=1, memory_kib=64, lanes=1)
     pokes: list[None] = []
@@ -77,10 +80,11 @@ async def issuer_on(pool: Pool, *, trusted_proxies: int = 0) -> AsyncIterator[Is
 
     app = FastAPI()
     problems.install(app)
+    app.add_middleware(CorrelationMiddleware)
     app.include_router(
         router(
             people,
-            issuer=ISSUER,
+            issuer=url,
             cookie_key=COOKIE_KEY,
             verify_id_token_hint=verify,
             trusted_proxies=trusted_proxies,
@@ -114,6 +118,35 @@ async def add_account(
     )
     assert isinstance(account, Account), account
     return account
+
+
+async def get_raw(issuer: Issuer, path: str, query: bytes) -> tuple[int, str]:
+    """GET with a query that no well-behaved HTTP client would send; the status and the body."""
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "https",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query,
+        "root_path": "",
+        "headers": [(b"host", b"id.example")],
+        "client": ("192.0.2.1", 50_000),
+        "server": ("id.example", 443),
+    }
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    await issuer.app(scope, receive, send)
+    body = b"".join(message.get("body", b"") for message in sent)
+    return sent[0]["status"], body.decode()
 
 
 class _Reader(HTMLParser):
@@ -192,7 +225,7 @@ class Visitor:
     async def open(self, path: str = "/authorize", **parameters: str | None) -> httpx.Response:
         """GET; parameters that are None are left out."""
         sent = {name: value for name, value in parameters.items() if value is not None}
-        self.last = await self.http.get(path, params=sent)
+        self.last = await self.http.get(path, params=sent or None)
         return self.last
 
     async def authorize(self, **changes: str | None) -> httpx.Response:
@@ -216,7 +249,8 @@ class Visitor:
 
     async def allow(self, **changes: str | None) -> str:
         """Sign in and allow; the code."""
-        await self.sign_in(**changes)
+        await self.authorize(**changes)
+        await self.press("sign-in", username=USERNAME, password=PASSWORD)
         await self.press("allow")
         return self.returned["code"]
 

@@ -95,6 +95,15 @@ class AccountDisabled(Data):
     actor: str
 
 
+class AccountPasswordSet(Data):
+    """An account got another password."""
+
+    event_type: ClassVar[str] = "revocast.account.password_set.v1"
+
+    sub: str
+    actor: str
+
+
 class SessionEnded(Data):
     """Somebody signed out; the session's families ended with it."""
 

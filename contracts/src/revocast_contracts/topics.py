@@ -93,6 +93,7 @@ ISSUER_ACTIVITY = Topic(
         activity.ClientChanged,
         activity.AccountCreated,
         activity.AccountDisabled,
+        activity.AccountPasswordSet,
         activity.SessionEnded,
         activity.SigningKeyAdded,
         activity.SigningKeyRetired,

@@ -95,7 +95,7 @@ async def test_a_client_kill_reaches_its_families_and_leaves_others(
     assert isinstance(await present(families, theirs.refresh_token, other), Minted)
 
 
-async def test_a_lasting_cut_issues_nothing_until_it_is_lifted(
+async def test_a_lasting_cut_issues_nothing_until_it_ends(
     families: Families, pool: Pool
 ) -> None:
     """A disabled client gets no token of any kind; enabled again, it does."""
@@ -117,7 +117,7 @@ async def test_a_lasting_cut_issues_nothing_until_it_is_lifted(
     assert isinstance(await ask(), Refused)
     assert isinstance(await a_code(families), Refused)
     async with transaction(pool) as connection:
-        await cuts.lift(connection, kill_id="disabled:web")
+        await cuts.end_lasting(connection, kill_id="disabled:web")
     assert isinstance(await ask(), Minted)
 
 

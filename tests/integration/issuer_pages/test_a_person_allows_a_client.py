@@ -35,7 +35,15 @@ async def test_the_answer_names_us_and_repeats_the_state(alice: Visitor) -> None
 async def test_the_consent_page_says_who_asks_whom_for_what(alice: Visitor) -> None:
     """The page names the client, the person, the resource and every scope."""
     page = (await alice.sign_in(), alice.page)[1]
-    for word in ("Web", "Alice Example", USERNAME, "orders.read", RESOURCE, "Know that it is you"):
+    for word in (
+        "Web",
+        "Alice Example",
+        USERNAME,
+        "orders.read",
+        RESOURCE,
+        "Know that it is you",
+        "you return to client.example",
+    ):
         assert word in page.text
 
 
@@ -165,7 +173,7 @@ async def test_events_carry_hashes(issuer: Issuer, alice: Visitor) -> None:
     rows = await issuer.pool.fetch("SELECT row_to_json(outbox)::text AS row FROM outbox")
     everything = "\n".join(row["row"] for row in rows)
     assert len(rows) >= 4
-    for secret in (USERNAME, "Alice", "192.0.2.1\"", "Visitor/1", PASSWORD, "typed wrong"):
+    for secret in (USERNAME, "Alice", '192.0.2.1"', "Visitor/1", PASSWORD, "typed wrong"):
         assert secret not in everything
     (succeeded,) = await told(issuer.pool, "login.succeeded")
     assert succeeded["origin"]["network"] == "192.0.2.0/24"

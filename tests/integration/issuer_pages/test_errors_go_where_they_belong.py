@@ -5,35 +5,40 @@ import pytest
 
 from issuer.domain.client import GrantType
 from tests.support.issuer import REDIRECT_URI
-from tests.support.issuer_pages import ASKING, ISSUER, REQUEST, Issuer, Visitor, add_client
-
-
-@pytest.mark.parametrize(
-    ("changes", "error"),
-    [
-        ({"response_type": None}, "invalid_request"),
-        ({"response_type": "token"}, "unsupported_response_type"),
-        ({"scope": "none.such"}, "invalid_scope"),
-        ({"resource": "https://elsewhere.example"}, "invalid_target"),
-        ({"code_challenge": None, "code_challenge_method": None}, "invalid_request"),
-        ({"code_challenge_method": "plain"}, "invalid_request"),
-        ({"request": "e30.e30."}, "request_not_supported"),
-        ({"request_uri": "https://client.example/r"}, "request_uri_not_supported"),
-        ({"prompt": "none"}, "login_required"),
-        ({"prompt": "none consent"}, "invalid_request"),
-        ({"max_age": "x"}, "invalid_request"),
-        ({"id_token_hint": "not.an.id-token"}, "invalid_request"),
-    ],
+from tests.support.issuer_pages import (
+    ASKING,
+    ISSUER,
+    REQUEST,
+    Issuer,
+    Visitor,
+    add_client,
+    get_raw,
 )
-async def test_errors_go_back_with_state_and_issuer(
-    alice: Visitor, changes: dict[str, str | None], error: str
-) -> None:
+
+RETURNED: list[tuple[dict[str, str | None], str]] = [
+    ({"response_type": None}, "invalid_request"),
+    ({"response_type": "token"}, "unsupported_response_type"),
+    ({"scope": "none.such"}, "invalid_scope"),
+    ({"resource": "https://elsewhere.example"}, "invalid_target"),
+    ({"code_challenge": None, "code_challenge_method": None}, "invalid_request"),
+    ({"code_challenge_method": "plain"}, "invalid_request"),
+    ({"request": "e30.e30."}, "request_not_supported"),
+    ({"request_uri": "https://client.example/r"}, "request_uri_not_supported"),
+    ({"prompt": "none"}, "login_required"),
+    ({"prompt": "none consent"}, "invalid_request"),
+    ({"max_age": "x"}, "invalid_request"),
+    ({"id_token_hint": "not.an.id-token"}, "invalid_request"),
+]
+
+
+async def test_errors_go_back_with_state_and_issuer(alice: Visitor) -> None:
     """RFC 6749 section 4.1.2.1 and RFC 9207: `error`, `state` and `iss`."""
-    await alice.authorize(**changes)
-    returned = alice.returned
-    assert (returned["error"], returned["state"], returned["iss"]) == (error, "the state", ISSUER)
-    assert returned["error_description"].isascii()
-    assert "code" not in returned
+    for changes, error in RETURNED:
+        await alice.authorize(**changes)
+        back = alice.returned
+        assert (back["error"], back["state"], back["iss"]) == (error, "the state", ISSUER), changes
+        assert back["error_description"].isascii()
+        assert "code" not in back
 
 
 async def test_a_client_without_the_grant(issuer: Issuer, alice: Visitor) -> None:
@@ -50,30 +55,28 @@ async def test_a_repeated_parameter_goes_back(alice: Visitor) -> None:
     assert alice.returned["error"] == "invalid_request"
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"client_id": "unknown"},
-        {"client_id": None},
-        {"redirect_uri": "https://evil.example/"},
-        {"redirect_uri": f"{REDIRECT_URI}/../evil"},
-        {"redirect_uri": f"{REDIRECT_URI}@evil.example"},
-        {"redirect_uri": "//evil.example"},
-        {"redirect_uri": "https:evil.example"},
-        {"redirect_uri": "javascript:alert(1)"},
-        {"redirect_uri": "data:text/html,x"},
-        {"redirect_uri": "\\\\evil.example"},
-    ],
-)
+UNTRUSTED: list[dict[str, str | None]] = [
+    {"client_id": "unknown"},
+    {"client_id": None},
+    {"redirect_uri": "https://evil.example/"},
+    {"redirect_uri": f"{REDIRECT_URI}/../evil"},
+    {"redirect_uri": f"{REDIRECT_URI}@evil.example"},
+    {"redirect_uri": "//evil.example"},
+    {"redirect_uri": "https:evil.example"},
+    {"redirect_uri": "javascript:alert(1)"},
+    {"redirect_uri": "data:text/html,x"},
+    {"redirect_uri": "\\\\evil.example"},
+]
+
+
 @pytest.mark.parametrize("extra", [{}, {"prompt": "none"}, {"response_type": "x"}])
-async def test_there_is_no_open_redirect(
-    alice: Visitor, changes: dict[str, str | None], extra: dict[str, str]
-) -> None:
+async def test_there_is_no_open_redirect(alice: Visitor, extra: dict[str, str]) -> None:
     """What is wrong with the client or the redirect URI is a page, whatever else is wrong."""
-    response = await alice.authorize(**{**changes, **extra})
-    assert response.status_code == 400
-    assert "location" not in response.headers
-    assert "evil" not in response.text
+    for changes in UNTRUSTED:
+        response = await alice.authorize(**{**changes, **extra})
+        assert response.status_code == 400, changes
+        assert "location" not in response.headers
+        assert "evil" not in response.text
 
 
 MALFORMED = [
@@ -91,38 +94,37 @@ MALFORMED = [
 ]
 
 
-@pytest.mark.parametrize("raw", MALFORMED, ids=range(len(MALFORMED)))
-@pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_malformed_requests_are_a_page(alice: Visitor, method: str, raw: bytes) -> None:
-    """Broken bytes get a clean 400 page, as a query and as a form."""
-    if method == "GET":
-        url = alice.http.base_url.copy_with(raw_path=b"/authorize?" + raw)
-        response = await alice.http.request("GET", url)
-    else:
-        headers = {"content-type": "application/x-www-form-urlencoded"}
-        response = await alice.http.post("/authorize", content=raw, headers=headers)
-    assert response.status_code == 400
-    assert "can&#39;t be answered" in response.text
+async def test_malformed_queries_are_a_page(issuer: Issuer) -> None:
+    """Broken bytes in a query get a clean 400 page."""
+    for raw in MALFORMED:
+        status, body = await get_raw(issuer, "/authorize", raw)
+        assert status == 400, raw[:50]
+        assert "can’t be answered" in body
 
 
-@pytest.mark.parametrize("path", ["/authorize", "/sign-in", "/consent", "/logout"])
-@pytest.mark.parametrize("content_type", ["application/json", "multipart/form-data; boundary=x", ""])
-async def test_other_content_types_are_a_page(
-    alice: Visitor, path: str, content_type: str
-) -> None:
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+
+
+async def test_malformed_forms_are_a_page(alice: Visitor) -> None:
+    """Broken bytes in a form get a clean 400 page, whichever form it claims to be."""
+    for raw in MALFORMED:
+        response = await alice.http.post("/authorize", content=raw, headers=FORM)
+        assert response.status_code == 400, raw[:50]
+        assert "can’t be answered" in response.text
+    for path in ("/sign-in", "/consent", "/logout"):
+        for raw in (b"request=%", b"request=%00", b"request=%ff", b"x" * 70_000):
+            response = await alice.http.post(path, content=raw, headers=FORM)
+            assert response.status_code == 400, (path, raw[:50])
+
+
+async def test_other_content_types_are_a_page(alice: Visitor) -> None:
     """Only a form is a form."""
-    response = await alice.http.post(path, content=b"{}", headers={"content-type": content_type})
-    assert response.status_code == 400
-    assert response.headers["content-type"].startswith("text/html")
-
-
-@pytest.mark.parametrize("path", ["/sign-in", "/consent", "/logout"])
-@pytest.mark.parametrize("raw", [b"request=%", b"request=%00", b"request=%ff", b"x" * 70_000])
-async def test_malformed_forms_are_a_page(alice: Visitor, path: str, raw: bytes) -> None:
-    """A form that no page of ours sent is a 400, not an accident."""
-    headers = {"content-type": "application/x-www-form-urlencoded"}
-    response = await alice.http.post(path, content=raw, headers=headers)
-    assert response.status_code == 400
+    for path in ("/authorize", "/sign-in", "/consent", "/logout"):
+        for content_type in ("application/json", "multipart/form-data", ""):
+            headers = {"content-type": content_type}
+            response = await alice.http.post(path, content=b"{}", headers=headers)
+            assert response.status_code == 400, (path, content_type)
+            assert response.headers["content-type"].startswith("text/html")
 
 
 @pytest.mark.parametrize("path", ["/sign-in", "/consent"])
@@ -136,7 +138,7 @@ async def test_a_form_that_is_opened_by_hand(alice: Visitor, path: str) -> None:
 async def test_the_page_names_the_request(alice: Visitor) -> None:
     """The reference on the page is the correlation id that the logs carry."""
     response = await alice.http.get("/authorize", headers={"x-request-id": "ref-1"})
-    assert "Reference" in response.text
+    assert "ref-1" in response.text
 
 
 PAGES = [

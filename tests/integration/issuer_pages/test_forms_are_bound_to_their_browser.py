@@ -12,16 +12,14 @@ from tests.support.issuer_pages import (
 CREDENTIALS = {"username": USERNAME, "password": PASSWORD}
 
 
-@pytest.mark.parametrize("field", [None, "", "x", "A" * 200, "A" * 100_000])
-@pytest.mark.parametrize("path", ["/sign-in", "/consent"])
-async def test_a_form_without_its_field_is_refused(
-    issuer: Issuer, alice: Visitor, path: str, field: str | None
-) -> None:
+async def test_a_form_without_its_field_is_refused(issuer: Issuer, alice: Visitor) -> None:
     """Without the sealed field of our own page, nothing is decided and nobody is signed in."""
     await alice.authorize()
-    data = {**CREDENTIALS, "decision": "allow"} | ({} if field is None else {"request": field})
-    response = await alice.http.post(path, data=data)
-    assert response.status_code in (400, 403)
+    for path in ("/sign-in", "/consent"):
+        for field in (None, "", "x", "A" * 200, "A" * 60_000):
+            data = {**CREDENTIALS, "decision": "allow"}
+            data |= {} if field is None else {"request": field}
+            assert (await alice.http.post(path, data=data)).status_code == 403, (path, field)
     assert not any("session" in cookie for cookie in alice.http.cookies)
     assert await told(issuer.pool, "login.succeeded") == []
 

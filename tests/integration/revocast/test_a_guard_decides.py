@@ -30,8 +30,6 @@ from tests.unit.revocast.support import (
     watermark,
 )
 
-CLOCK = HandClock()
-
 
 @asynccontextmanager
 async def guarding(
@@ -129,7 +127,7 @@ async def test_a_policy_decides_while_the_guard_cannot_know(
         assert not guard.ready
         for presented, passes in ((fresh, young), (aged, old)):
             if passes:
-                assert await guard.check(presented)
+                assert (await guard.check(presented)).sub == "person-1"
                 continue
             with pytest.raises(Unavailable) as caught:
                 await guard.check(presented)
@@ -152,7 +150,7 @@ async def test_the_same_guard_recovers_by_itself(issuer: IssuerServer) -> None:
         with pytest.raises(Unavailable):
             await guard.check(presented)
         feed.say(watermark(clock.wall))
-        assert await guard.check(presented)
+        assert (await guard.check(presented)).sub == "person-1"
 
 
 async def test_without_keys_every_well_formed_token_is_unavailable(issuer: IssuerServer) -> None:
@@ -186,7 +184,11 @@ async def test_without_keys_every_well_formed_token_is_unavailable(issuer: Issue
 )
 async def test_a_setting_that_could_miss_a_revocation_is_refused(settings: dict[str, Any]) -> None:
     """At construction, not at the first token."""
-    sound = {"issuer": "https://i.example", "audience": AUDIENCE, "feed": HandFeed(CLOCK.clock())}
+    sound: dict[str, Any] = {
+        "issuer": "https://i.example",
+        "audience": AUDIENCE,
+        "feed": HandFeed(HandClock().clock()),
+    }
     Guard(**sound)
     with pytest.raises(ValueError, match=r"leeway|max_staleness|algorithms|feed|issuer"):
         Guard(**(sound | settings))

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from issuer.domain.authorization import AuthorizationRequest
 from issuer.domain.client import Client, GrantType
 from issuer.domain.parameters import parse
@@ -55,7 +56,9 @@ def check(
     changes: dict[str, str | None] | None = None, client: Client | None = CLIENT, *, more: str = ""
 ) -> AuthorizationRequest | Shown | Returned:
     sent = {name: value for name, value in (VALID | (changes or {})).items() if value is not None}
-    return check_authorization_request(parse((urlencode(sent) + more).encode()), client, issuer=ISSUER)
+    return check_authorization_request(
+        parse((urlencode(sent) + more).encode()), client, issuer=ISSUER
+    )
 
 
 def test_a_valid_request_is_taken_apart() -> None:
@@ -107,9 +110,7 @@ def test_a_valid_request_is_taken_apart() -> None:
         ({"max_age": "9" * 10}, "invalid_request"),
     ],
 )
-def test_what_is_wrong_goes_back_to_the_client(
-    changes: dict[str, str | None], error: str
-) -> None:
+def test_what_is_wrong_goes_back_to_the_client(changes: dict[str, str | None], error: str) -> None:
     """RFC 6749 section 4.1.2.1: the error and the state go to the redirect URI."""
     returned = check(changes)
     assert isinstance(returned, Returned)
@@ -241,7 +242,7 @@ def test_a_web_client_may_not_vary_its_port() -> None:
 
 def test_an_exempt_client_needs_a_nonce() -> None:
     """Without PKCE the nonce of OpenID Connect has to protect the code."""
-    without = {"code_challenge": None, "code_challenge_method": None}
+    without: dict[str, str | None] = {"code_challenge": None, "code_challenge_method": None}
     assert isinstance(check(without | {"nonce": "n"}, EXEMPT), AuthorizationRequest)
     for changes in (without, without | {"nonce": "n", "scope": "orders.read"}):
         assert isinstance(check(changes, EXEMPT), Returned)
@@ -286,9 +287,7 @@ values = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0
 @given(st.lists(st.tuples(names, values), max_size=12), st.sampled_from([CLIENT, EXEMPT, NATIVE]))
 def test_whatever_comes_is_judged(pairs: list[tuple[str, str]], client: Client) -> None:
     """Any parameters give a valid request, a page, or an error to a registered address."""
-    outcome = check_authorization_request(
-        parse(urlencode(pairs).encode()), client, issuer=ISSUER
-    )
+    outcome = check_authorization_request(parse(urlencode(pairs).encode()), client, issuer=ISSUER)
     if not isinstance(outcome, Shown):
         assert outcome.redirect_uri in client.redirect_uris
     if isinstance(outcome, AuthorizationRequest):

@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from issuer.domain import password
 from issuer.domain.username import LONGEST, normalise
 

@@ -1,4 +1,5 @@
 import pytest
+
 from issuer.domain.authorization import Origin
 from issuer.domain.origin import client_address, origin
 from revocast_contracts.selectors import keyed_hash

@@ -3,7 +3,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from issuer.domain.redirection import form_action_source, location
+
+from issuer.domain.redirection import form_action_source, location, place
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
@@ -44,3 +45,17 @@ def test_the_registered_query_is_kept(uri: str, expected: str) -> None:
 def test_a_source_is_one_token(uri: str, source: str) -> None:
     """What stands in the policy is an origin or a scheme, never text that ends a directive."""
     assert form_action_source(uri) == source
+
+
+@pytest.mark.parametrize(
+    ("uri", "words"),
+    [
+        ("https://app.example/cb", "app.example"),
+        ("http://127.0.0.1:5000/cb", "an application on this device"),
+        ("http://[::1]:5000/cb", "an application on this device"),
+        ("com.example.app:/cb", "the app that opens com.example.app links"),
+    ],
+)
+def test_people_read_where_they_return_to(uri: str, words: str) -> None:
+    """The page names the place, not the address."""
+    assert place(uri) == words

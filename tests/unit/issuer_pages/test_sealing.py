@@ -4,6 +4,7 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from issuer.domain.authorization import AuthorizationRequest
 from issuer.pages.carried import Question, pack, unpack
 from issuer.pages.sealing import LIFETIME, Sealer

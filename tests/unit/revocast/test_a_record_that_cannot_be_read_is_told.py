@@ -4,7 +4,7 @@ import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 
 from revocast.feed import Intake, LogReplacedError
-from revocast.log_watch import LogWatch
+from revocast.log_watch import AnchorGoneError, LogWatch
 from revocast.stats import Stats
 from revocast_contracts.lifecycle import WatermarkPassed
 from revocast_contracts.lifetimes import REVOCATIONS_RETENTION
@@ -199,12 +199,12 @@ def test_another_log_shows_another_record() -> None:
         watch.is_news(_at(3, b"new"))
 
 
-def test_a_record_that_is_gone_counts_as_another_log() -> None:
-    """The anchor's offset is not there any more: reading again is cheap, missing is not."""
+def test_a_record_that_is_gone_proves_nothing() -> None:
+    """Compaction took the anchor: all is read again, but what is known stays trusted."""
     watch = LogWatch()
     watch.is_news(_at(3, b"old"))
     watch.ask_again(Seeks(), {PLACE: 5})
-    with pytest.raises(LogReplacedError):
+    with pytest.raises(AnchorGoneError):
         watch.is_news(_at(4, b"old"))
 
 

@@ -60,6 +60,7 @@ def test_an_issuer_that_answers_an_older_generation_is_found_out(case: FamilyCas
         wrong = Observation(
             event_id=told[place][0].event_id,
             place=told[place][0].place,
+            at=told[place][0].at,
             what=What.REPLAYED,
             generation=cause.generation + 1,
             presented=cause.generation,
@@ -155,7 +156,7 @@ def test_a_replay_that_no_grace_allows_is_reuse(replay: int, age_ms: int, *, reu
 def test_own_knowledge_corrects_the_class() -> None:
     """Where the stream has shown later generations than the issuer says, the class follows them."""
     stream = Stream()
-    before = Lineage(place=(1, 0), generation=7)
+    before = Lineage(place=(1, 0), at=stream.at, generation=7)
     stale = stream.event(What.PRESENTED_STALE, 5, presented=4)
     _, verdicts = observe(before, stale)
     assert [(v.reuse_class, v.current) for v in verdicts if isinstance(v, Reuse)] == [

@@ -12,7 +12,7 @@ from collections.abc import Collection
 from typing import ClassVar
 
 
-class TokenRefused(Exception):  # noqa: N818 - answers, named as RFC 6750 names them
+class TokenRefused(Exception):
     """A request without a usable token. `detail` is for logs; the class constants are public.
 
     `detail` never contains the token or a part of it.

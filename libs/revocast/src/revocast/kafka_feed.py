@@ -18,7 +18,7 @@ from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRa
 
 from revocast.clock import SYSTEM_CLOCK, Clock
 from revocast.feed import Intake, LogReplacedError
-from revocast.log_watch import LogWatch
+from revocast.log_watch import AnchorGoneError, LogWatch
 from revocast.revocations import Revocations
 from revocast.stats import Stats
 from revocast_contracts.revocations import RevocationEntry
@@ -34,7 +34,7 @@ PROBE = timedelta(seconds=5)
 """How often the log is checked for having been replaced under the same name."""
 QUIET = timedelta(seconds=10)
 """A consumer that got nothing for so long is thrown away: aiokafka can hang without saying so."""
-REQUEST_LIMIT = timedelta(seconds=10)
+REQUEST_LIMIT = timedelta(seconds=5)
 """The longest that a question to the broker may take."""
 BACKOFF = (0.2, 5.0)
 """Seconds between attempts to read the log, the first and the longest; jittered."""
@@ -105,9 +105,15 @@ class KafkaFeed:
             started = self._clock.monotonic()
             try:
                 await self._read_log()
+            except asyncio.CancelledError:
+                if self._task is None or self._task.cancelling():
+                    raise
+                log.warning("reading revocations was cancelled from within aiokafka")
             except (LogReplacedError, OffsetOutOfRangeError, NoOffsetForPartitionError) as error:
                 self._intake.distrust()
                 log.warning("the log of revocations was replaced: %s", error)
+            except AnchorGoneError as error:
+                log.info("the log of revocations is read again: %s", error)
             except Exception as error:  # noqa: BLE001 - this loop supervises the reading
                 log.warning("reading revocations failed: %s: %s", type(error).__name__, error)
             self.stats.feed_rebuilds += 1
@@ -138,6 +144,7 @@ class KafkaFeed:
             group_id=None,
             auto_offset_reset="none",
             enable_auto_commit=False,
+            request_timeout_ms=REQUEST_LIMIT // timedelta(milliseconds=1),
             fetch_max_wait_ms=500,
             metadata_max_age_ms=10_000,
             max_poll_records=RECORDS_AT_ONCE,
@@ -146,8 +153,7 @@ class KafkaFeed:
         )
         consumer.assign([TopicPartition(REVOCATIONS.name, 0)])
         try:
-            async with asyncio.timeout(REQUEST_LIMIT.total_seconds()):
-                await consumer.start()
+            await _start(consumer)
             self._partitions = frozenset(consumer.partitions_for_topic(REVOCATIONS.name) or ())
             if self._partitions != {0}:
                 consumer.assign([TopicPartition(REVOCATIONS.name, p) for p in self._partitions])
@@ -222,6 +228,16 @@ class KafkaFeed:
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
             pause = min(longest, pause * 2)
         return None
+
+
+async def _start(consumer: AIOKafkaConsumer) -> None:
+    """Start it, to the end even if cancelled: aiokafka leaks a connection that it was making."""
+    starting = asyncio.ensure_future(consumer.start())
+    try:
+        await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await asyncio.gather(starting, return_exceptions=True)
+        raise
 
 
 async def _stands_at(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> bool:

@@ -12,6 +12,10 @@ from aiokafka import ConsumerRecord, TopicPartition
 from revocast.feed import LogReplacedError
 
 
+class AnchorGoneError(Exception):
+    """The older record was compacted away, so it proves nothing; reading all again does."""
+
+
 class LogWatch:
     """What was read of each partition: `latest`, and an older record that is asked for again."""
 
@@ -25,12 +29,12 @@ class LogWatch:
 
         Raises:
             LogReplacedError: it stands where another record stood.
+            AnchorGoneError: the record that was asked for is not there any more.
         """
         place = TopicPartition(record.topic, record.partition)
         if place in self._asked:
             self._asked.discard(place)
-            if _identity(record) != _identity(self._anchors[place]):
-                raise LogReplacedError(f"another record stands at offset {record.offset}")
+            _compare(record, self._anchors[place])
             self._anchors[place] = self._latest[place]
         latest = self._latest.setdefault(place, record)
         self._anchors.setdefault(place, record)
@@ -53,6 +57,13 @@ class LogWatch:
                 raise LogReplacedError(f"it ends at {ends[place]}, but {latest.offset} was read")
             consumer.seek(place, self._anchors[place].offset)
             self._asked.add(place)
+
+
+def _compare(record: ConsumerRecord, anchor: ConsumerRecord) -> None:
+    if record.offset > anchor.offset:
+        raise AnchorGoneError(f"offset {anchor.offset} was compacted")
+    if _identity(record) != _identity(anchor):
+        raise LogReplacedError(f"another record stands at offset {record.offset}")
 
 
 def _identity(record: ConsumerRecord) -> tuple[int, int, bytes | None, bytes | None]:

@@ -1,1 +1,1 @@
-"""Records every fact and decision once; only ever appends."""
+"""Records every event once, in order; only ever appends; answers operators."""

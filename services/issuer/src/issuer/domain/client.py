@@ -2,7 +2,8 @@
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
@@ -20,7 +21,7 @@ class Client:
     """One client, as its row says.
 
     `secret_sha256` is None for a public client. `scopes` are all it may be granted; `resources`
-    are the base URLs of the APIs its tokens may name as `aud`, the first one being the default.
+    are the base URLs of the APIs its tokens may name as `aud`, `resource_scopes` what each knows.
     `introspects` names the clients whose tokens it may introspect; its own it always may.
     """
 
@@ -41,6 +42,14 @@ class Client:
     refresh_idle_lifetime: timedelta
     refresh_absolute_lifetime: timedelta
     disabled: bool
+    resource_scopes: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def default_resource(self, scope: frozenset[str], *, otherwise: str) -> str:
+        """The API of a request that names none: the first that knows one of the scopes."""
+        for uri in self.resources:
+            if scope & self.resource_scopes.get(uri, frozenset()):
+                return uri
+        return next(iter(self.resources), otherwise)
 
     @property
     def confidential(self) -> bool:

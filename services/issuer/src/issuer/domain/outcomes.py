@@ -32,9 +32,13 @@ class Minted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """`invalid_grant`. `detail` is for the log and the operator, never for the client."""
+    """`invalid_grant`. `detail` is for the log and the operator, never for the client.
+
+    `guessed` says that nothing was proven: such refusals are counted per client and minute.
+    """
 
     detail: str
+    guessed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,12 @@
-"""Parameters of a request, decoded strictly; what was sent twice is kept apart, not chosen from."""
+"""Parameters of a request, decoded strictly; what was sent twice is kept apart, not chosen from.
 
-import re
+The authorization endpoint must know what else came with a repeated parameter, since its error goes
+back to the client; `oauth.forms` refuses such a request whole.
+"""
+
 from dataclasses import dataclass
-from urllib.parse import unquote_to_bytes
 
-LONGEST = 64 * 1024
-MOST = 100
-
-_BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
-
-
-class MalformedError(ValueError):
-    """The bytes are no parameters. `str()` says why, without the bytes."""
+from oauth.forms import LONGEST, MOST_PARAMETERS, MalformedError, decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,28 +29,16 @@ def parse(raw: bytes) -> Parameters:
     """
     if len(raw) > LONGEST:
         raise MalformedError("too long")
-    if raw.count(b"&") >= MOST:
+    if raw.count(b"&") >= MOST_PARAMETERS:
         raise MalformedError("too many parameters")
-    if _BROKEN_ESCAPE.search(raw):
-        raise MalformedError("a percent sign without two hexadecimal digits")
     values: dict[str, str] = {}
     seen: set[str] = set()
     repeated: set[str] = set()
     for pair in filter(None, raw.split(b"&")):
-        name, _, value = (_decode(part) for part in pair.partition(b"="))
+        name, _, value = (decode(part) for part in pair.partition(b"="))
         if name in seen:
             repeated.add(name)
         seen.add(name)
         if value:
             values[name] = value
     return Parameters(values, frozenset(repeated))
-
-
-def _decode(part: bytes) -> str:
-    try:
-        text = unquote_to_bytes(part.replace(b"+", b" ")).decode()
-    except UnicodeDecodeError:
-        raise MalformedError("not UTF-8") from None
-    if "\0" in text:
-        raise MalformedError("a NUL character")
-    return text

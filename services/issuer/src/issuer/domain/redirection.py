@@ -30,3 +30,13 @@ def form_action_source(uri: str) -> str:
     if parts.scheme in ("http", "https") and _PLAIN_HOST.fullmatch(parts.netloc):
         return f"{parts.scheme}://{parts.netloc}"
     return f"{parts.scheme}:"
+
+
+def place(redirect_uri: str) -> str:
+    """A redirect URI -> where it leads, in words for the person who is about to go there."""
+    parts = urlsplit(redirect_uri)
+    if parts.scheme not in ("http", "https"):
+        return f"the app that opens {parts.scheme} links"
+    if parts.hostname in ("127.0.0.1", "::1", "localhost"):
+        return "an application on this device"
+    return parts.netloc

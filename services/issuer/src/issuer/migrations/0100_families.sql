@@ -314,8 +314,8 @@ $$;
 
 -- A code -> a family and its first tokens, or why not (RFC 6749 4.1.3, RFC 7636 4.6, design 3).
 CREATE FUNCTION redeem_code(
-    p_code_sha256 bytea, p_client_id text, p_redirect_uri text, p_challenge text, p_family uuid,
-    p_salt bytea, p_key_id text, p_refreshable boolean, p_lifetime_s integer, p_idle_s integer,
+    p_code_sha256 bytea, p_client_id text, p_redirect_uri text, p_challenge text, p_resource text,
+    p_family uuid, p_salt bytea, p_key_id text, p_refreshable boolean, p_lifetime_s integer, p_idle_s integer,
     p_absolute_s integer, p_grace_ms integer, p_jti_hash text, p_shard integer,
     p_correlation_id text, p_origin jsonb
 ) RETURNS TABLE (
@@ -347,6 +347,7 @@ BEGIN
         WHEN v_code.redeemed_at IS NOT NULL THEN 'replayed'
         WHEN v_now >= v_code.expires_at THEN 'expired'
         WHEN v_cut >= v_code.issued_at THEN 'cut'
+        WHEN p_resource <> v_code.resource THEN 'target'
         WHEN too_soon(v_now, v_cut) THEN 'too_soon'
         ELSE 'redeemed'
     END;

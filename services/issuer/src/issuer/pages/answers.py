@@ -4,7 +4,7 @@ from fastapi import Response
 
 from issuer.domain.authorization import AuthorizationRequest
 from issuer.domain.client import Client
-from issuer.domain.redirection import form_action_source, location
+from issuer.domain.redirection import form_action_source, location, place
 from issuer.pages.carried import Question, pack
 from issuer.pages.context import Pages
 from issuer.pages.rendering import message, page, redirect
@@ -100,6 +100,7 @@ def _consent_page(
         form_action=_ways_back(client, request),
         client=client.name,
         resource=request.resource,
+        returns_to=place(request.redirect_uri),
         scopes=sorted(asked.scope),
         name=account.name,
         username=account.username,

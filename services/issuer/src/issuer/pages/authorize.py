@@ -7,7 +7,7 @@ from fastapi import Request, Response
 
 from issuer.domain.authorization import AuthorizationRequest
 from issuer.domain.client import Client
-from issuer.domain.parameters import MalformedError, Parameters
+from issuer.domain.parameters import Parameters
 from issuer.domain.redirection import location
 from issuer.pages.answers import answer, send_back
 from issuer.pages.context import Pages
@@ -20,6 +20,7 @@ from issuer.usecases.check_authorization_request import (
 )
 from issuer.usecases.start_authorization import start_authorization
 from oauth.errors import InvalidRequest
+from oauth.forms import MalformedError
 
 _log = structlog.get_logger()
 
@@ -97,5 +98,5 @@ def _shown(visit: Visit, client: Client | None, why: str) -> Response:
         detail=why,
     )
     return message(
-        "This request can't be answered", why, reference=visit.correlation_id, status=400
+        "This request can’t be answered", why, reference=visit.correlation_id, status=400
     )

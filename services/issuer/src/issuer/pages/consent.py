@@ -3,7 +3,6 @@
 from fastapi import Request, Response
 
 from issuer.domain.client import Client
-from issuer.domain.parameters import MalformedError
 from issuer.pages.answers import answer, no_longer_valid, send_back, sign_in_page
 from issuer.pages.carried import Question
 from issuer.pages.context import Pages
@@ -12,6 +11,7 @@ from issuer.pages.visit import Visit, came_from_elsewhere, sent_parameters
 from issuer.usecases.decide_consent import decide_consent
 from issuer.usecases.start_authorization import SignInNeeded, start_authorization
 from oauth.errors import AccessDenied
+from oauth.forms import MalformedError
 
 
 async def submit(pages: Pages, request: Request) -> Response:
@@ -23,7 +23,7 @@ async def submit(pages: Pages, request: Request) -> Response:
         parameters = await sent_parameters(request)
     except MalformedError as error:
         return message(
-            "This form can't be read", f"It is {error}.", reference=visit.correlation_id, status=400
+            "This form can’t be read", f"It is {error}.", reference=visit.correlation_id, status=400
         )
     content = pages.sealer.open("consent", visit.browser, parameters.get("request") or "")
     if content is None:

@@ -8,13 +8,14 @@ from fastapi import Request, Response
 from issuer.domain.authorization import SignedIn
 from issuer.domain.client import Client
 from issuer.domain.id_token_hint import IdTokenHint
-from issuer.domain.parameters import MalformedError, Parameters
+from issuer.domain.parameters import Parameters
 from issuer.domain.redirection import form_action_source, location
 from issuer.pages.answers import no_longer_valid
 from issuer.pages.context import Pages
 from issuer.pages.rendering import message, page, redirect
 from issuer.pages.visit import Visit, came_from_elsewhere, sent_parameters
 from issuer.usecases.end_session import end_session
+from oauth.forms import MalformedError
 
 ELSEWHERE = (
     "The application asked to be returned to at an address that is not registered for it, "
@@ -130,5 +131,5 @@ def _ask(
 
 def _malformed(visit: Visit, why: str) -> Response:
     return message(
-        "This request can't be answered", why, reference=visit.correlation_id, status=400
+        "This request can’t be answered", why, reference=visit.correlation_id, status=400
     )

@@ -1,10 +1,12 @@
 """The sign-in form."""
 
+from dataclasses import dataclass
+
 from fastapi import Request, Response
 
 from issuer.domain.authorization import AuthorizationRequest
 from issuer.domain.client import Client
-from issuer.domain.parameters import MalformedError, Parameters
+from issuer.domain.parameters import Parameters
 from issuer.pages.answers import answer, no_longer_valid, send_back, sign_in_page
 from issuer.pages.carried import unpack
 from issuer.pages.context import Pages
@@ -14,8 +16,7 @@ from issuer.usecases.passwords import BusyError
 from issuer.usecases.sign_in import Attempt, Entered, Limited, WrongCredentials, sign_in
 from issuer.usecases.start_authorization import start_authorization
 from oauth.errors import AccessDenied
-
-WRONG = "That username and password do not match."
+from oauth.forms import MalformedError
 
 
 async def submit(pages: Pages, request: Request) -> Response:
@@ -27,7 +28,7 @@ async def submit(pages: Pages, request: Request) -> Response:
         parameters = await sent_parameters(request)
     except MalformedError as error:
         return message(
-            "This form can't be read", f"It is {error}.", reference=visit.correlation_id, status=400
+            "This form can’t be read", f"It is {error}.", reference=visit.correlation_id, status=400
         )
     content = pages.sealer.open("sign-in", visit.browser, parameters.get("request") or "")
     if content is None:
@@ -62,21 +63,35 @@ async def _try(
         outcome = await sign_in(pages.people, attempt)
     except BusyError:
         outcome = None
-    match outcome:
-        case Entered():
-            return await _go_on(pages, visit, client, asked, outcome)
-        case WrongCredentials():
-            wrong, status, seconds = WRONG, 403, None
-        case Limited(seconds):
-            wrong, status = f"Too many tries. Wait {_words(seconds)}, then try again.", 429
-        case None:
-            wrong, status, seconds = "Too busy to sign you in. Try again in a moment.", 503, 2
+    if isinstance(outcome, Entered):
+        return await _go_on(pages, visit, client, asked, outcome)
+    again = _again(outcome)
     response = sign_in_page(
-        pages, visit, client, asked, username=username, wrong=wrong, status=status
+        pages, visit, client, asked, username=username, wrong=again.why, status=again.status
     )
-    if seconds is not None:
-        response.headers["Retry-After"] = str(seconds)
+    if again.seconds is not None:
+        response.headers["Retry-After"] = str(again.seconds)
     return response
+
+
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """Why the form comes once more, and when to send it."""
+
+    why: str
+    status: int
+    seconds: int | None = None
+
+
+def _again(outcome: WrongCredentials | Limited | None) -> _Again:
+    match outcome:
+        case WrongCredentials():
+            return _Again("That username and password do not match.", 403)
+        case Limited(seconds):
+            words = f"Too many tries. Wait {_words(seconds)}, then try again."
+            return _Again(words, 429, seconds)
+        case None:
+            return _Again("Too busy to sign you in. Try again in a moment.", 503, 2)
 
 
 async def _go_on(
@@ -91,7 +106,8 @@ async def _go_on(
     )
     response = answer(pages, visit, client, asked, outcome)
     visit.cookies.set(response, "session", entered.cookie)
-    visit.remember_browser(response)
+    if response.status_code == 303:
+        visit.remember_browser(response)
     return response
 
 

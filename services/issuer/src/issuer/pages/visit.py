@@ -9,11 +9,11 @@ from fastapi import Request, Response
 
 from issuer.domain.authorization import Origin
 from issuer.domain.origin import client_address, origin
-from issuer.domain.parameters import LONGEST, MalformedError, Parameters, parse
+from issuer.domain.parameters import Parameters, parse
+from oauth.forms import CONTENT_TYPE, LONGEST, MalformedError
 from servicekit.correlation import correlation_id
 
 BROWSER_COOKIE_LIFETIME = timedelta(days=180)
-FORM = "application/x-www-form-urlencoded"
 _COOKIE_VALUE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
@@ -99,7 +99,7 @@ async def sent_parameters(request: Request) -> Parameters:
     if request.method == "GET":
         return parse(request.scope["query_string"])
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type != FORM:
+    if content_type != CONTENT_TYPE:
         raise MalformedError("not a form")
     body = b""
     async for chunk in request.stream():

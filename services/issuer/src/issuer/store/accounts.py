@@ -62,13 +62,5 @@ async def set_password_hash(connection: Connection, subject: UUID, password_hash
     )
 
 
-async def set_disabled(connection: Connection, subject: UUID, *, disabled: bool) -> bool:
-    """Switch an account off or on; whether that changed anything."""
-    status = await connection.execute(
-        "UPDATE account SET disabled = $2 WHERE subject = $1 AND disabled <> $2", subject, disabled
-    )
-    return status == "UPDATE 1"
-
-
 def _account(row: asyncpg.Record) -> Account:
     return Account(**{**dict(row), "scopes": frozenset(row["scopes"])})

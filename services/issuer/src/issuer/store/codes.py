@@ -80,6 +80,7 @@ async def redeem_code(
     code: str,
     redirect_uri: str | None,
     challenge: str | None,
+    resource: str | None,
     family: UUID,
     salt: bytes,
     key_id: str,
@@ -91,11 +92,12 @@ async def redeem_code(
     """Exchange a code for a family, or say why not; a late replay ends the family it started."""
     row = await connection.fetchrow(
         "SELECT * FROM redeem_code($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,"
-        " $15, $16)",
+        " $15, $16, $17)",
         code_sha256(code),
         client.client_id,
         redirect_uri,
         challenge,
+        resource,
         family,
         salt,
         key_id,

@@ -64,9 +64,16 @@ async def is_applied(connection: Connection, *, kill_id: str) -> bool:
     return applied
 
 
-async def lift(connection: Connection, *, kill_id: str) -> None:
-    """Take a lasting cut back: a client or account that was disabled is enabled again."""
-    await connection.execute("DELETE FROM cut WHERE kill_id = $1 AND lasting", kill_id)
+async def end_lasting(connection: Connection, *, kill_id: str) -> None:
+    """Something that was disabled is enabled again; what is older than this moment stays dead.
+
+    The cut moves to now and is lasting no more. A second disabling is a cut of its own.
+    """
+    await connection.execute(
+        "UPDATE cut SET lasting = false, applied_at = clock_timestamp(),"
+        " kill_id = kill_id || ':' || clock_timestamp() WHERE kill_id = $1",
+        kill_id,
+    )
 
 
 async def revoke_jti(

@@ -30,7 +30,6 @@ LONGEST = {
 PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 
 
-
 @dataclass(frozen=True, slots=True)
 class Shown:
     """The request can't be trusted with a redirect: the person is told."""
@@ -99,12 +98,13 @@ def _request(
     parameters: Parameters, client: Client, redirect_uri: str, issuer: str
 ) -> AuthorizationRequest:
     max_age = parameters.get("max_age")
+    scope = _asked_scope(parameters, client) & client.scopes
     return AuthorizationRequest(
         client_id=client.client_id,
         redirect_uri=redirect_uri,
         redirect_uri_given=parameters.get("redirect_uri") is not None,
-        scope=_asked_scope(parameters, client) & client.scopes,
-        resource=parameters.get("resource") or next(iter(client.resources), issuer),
+        scope=scope,
+        resource=parameters.get("resource") or client.default_resource(scope, otherwise=issuer),
         state=parameters.get("state"),
         nonce=parameters.get("nonce"),
         code_challenge=parameters.get("code_challenge"),

@@ -5,7 +5,7 @@ import secrets
 
 from issuer.domain.authorization import Origin
 from issuer.domain.client import Client, GrantType
-from issuer.domain.outcomes import Minted, Refused, TryLater
+from issuer.domain.outcomes import Minted, Refused, TargetRefused, TryLater
 from issuer.store.codes import Redemption, redeem_code
 from issuer.store.families import Families
 from issuer.usecases.wait_for_cut import wait_for_cut
@@ -22,9 +22,10 @@ async def exchange_code(
     code: str,
     redirect_uri: str | None,
     code_verifier: str | None,
+    resource: str | None = None,
     origin: Origin,
     correlation_id: str,
-) -> Minted | Refused | TryLater:
+) -> Minted | Refused | TargetRefused | TryLater:
     """Redeem a code. A late replay of one has ended the family it started when this returns."""
     challenge = None
     if code_verifier is not None:
@@ -42,6 +43,7 @@ async def exchange_code(
                 code=code,
                 redirect_uri=redirect_uri,
                 challenge=challenge,
+                resource=resource,
                 family=family,
                 salt=salt,
                 key_id=families.mac_keys.active,
@@ -55,8 +57,11 @@ async def exchange_code(
     families.poke()
     if redemption.outcome == "too_soon":
         return TryLater("a kill of this very second", 1)
+    if redemption.outcome == "target":
+        return TargetRefused("another resource than was granted")
     if redemption.outcome != "redeemed":
-        return Refused(f"code not redeemed: {redemption.outcome}")
+        guessed = redemption.outcome in {"unknown", "other_client", "redirect_uri", "challenge"}
+        return Refused(f"code not redeemed: {redemption.outcome}", guessed=guessed)
     scope = frozenset(redemption.scope.split())
     token = families.mac_keys.mint(families.mac_keys.active, family, 1, salt)
     return Minted(

@@ -33,7 +33,7 @@ async def refresh(
     """
     token = parse(refresh_token)
     if token is None or token.key_id not in families.mac_keys.keys:
-        return Refused("not a refresh token of this issuer")
+        return Refused("not a refresh token of this issuer", guessed=True)
     jti = secrets.token_urlsafe(16)
     presentation = _present(families, client, token, scope, resource, jti, origin, correlation_id)
     try:
@@ -84,7 +84,9 @@ def _answer(
             return TryLater("replayed too often within grace", RETRY_SECONDS, limited=True)
         case Outcome.TOO_SOON | Outcome.LOCKED:
             return TryLater("a kill of this very second", RETRY_SECONDS)
-        case Outcome.STALE | Outcome.DENIED | Outcome.UNPROVEN:
+        case Outcome.UNPROVEN:
+            return Refused("refresh token of another client, or forged", guessed=True)
+        case Outcome.STALE | Outcome.DENIED:
             reason = f" ({rotation.reason})" if rotation.reason else ""
             return Refused(f"refresh token {rotation.outcome}{reason}")
         case _:
@@ -110,5 +112,4 @@ def _mint(
         refresh_token=families.mac_keys.mint(
             rotation.key_id, token.family, rotation.generation, rotation.salt
         ),
-        id_token="openid" in scope,
     )

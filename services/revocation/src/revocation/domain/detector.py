@@ -4,6 +4,7 @@ It tolerates events that come twice and history that is missing; it never reads 
 """
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -46,12 +47,14 @@ class ReuseClass(StrEnum):
 class Observation:
     """One event of a family. `place` is (epoch, seq), which only rises along the stream.
 
-    `generation` is the one that is current by this event, `presented` the one that came. For a
-    replay, `replay` counts it and `age_ms` is the time since the rotation.
+    `at` is the issuer's time of it, which stays when it is published again. `generation` is the
+    one that is current by this event, `presented` the one that came. For a replay, `replay` counts
+    it and `age_ms` is the time since the rotation.
     """
 
     event_id: UUID
     place: tuple[int, int]
+    at: datetime
     what: What
     generation: int
     presented: int = 0
@@ -62,13 +65,15 @@ class Observation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lineage:
-    """What is remembered of a family. `rotated_by` and `network` are None where not seen.
+    """What is remembered of a family up to the event at `place`, which was told at `at`.
 
+    `rotated_by` and `network` are the current generation's rotation, None where it was not seen.
     `replays` are the first replays of up to three consecutive generations, the last of which is
     `replayed_generation`.
     """
 
     place: tuple[int, int]
+    at: datetime
     generation: int
     rotated_by: UUID | None = None
     network: str | None = None
@@ -102,15 +107,15 @@ Verdict = Anomaly | Reuse
 def observe(lineage: Lineage | None, seen: Observation) -> tuple[Lineage, tuple[Verdict, ...]]:
     """One step: what is known of the family before -> after, and what this event proves.
 
-    An event at or before the lineage's place came twice and proves nothing new. A stale
-    presentation is always reuse, whatever is known of its family.
+    An event that came twice proves nothing new. A stale presentation is always reuse, whatever is
+    known of its family.
     """
-    if lineage is not None and seen.place <= lineage.place:
+    if lineage is not None and _came_before(lineage, seen):
         stale = seen.what is What.PRESENTED_STALE
         return lineage, ((_reuse(lineage, seen, ended=True),) if stale else ())
-    known = _caught_up(lineage or Lineage(place=seen.place, generation=0), seen)
+    known = _caught_up(lineage or Lineage(place=seen.place, at=seen.at, generation=0), seen)
     after, verdicts = _step(known, seen)
-    return replace(after, place=seen.place), verdicts
+    return replace(after, place=seen.place, at=seen.at), verdicts
 
 
 def reuse_class(*, presented: int, current: int) -> ReuseClass:
@@ -118,6 +123,13 @@ def reuse_class(*, presented: int, current: int) -> ReuseClass:
     if presented >= current - 1:
         return ReuseClass.LATE_PREDECESSOR
     return ReuseClass.OLDER_GENERATION
+
+
+def _came_before(lineage: Lineage, seen: Observation) -> bool:
+    """A later epoch may tell old events again at new places: there, the time must be later too."""
+    if seen.place[0] == lineage.place[0]:
+        return seen.place <= lineage.place
+    return seen.place < lineage.place or seen.at <= lineage.at
 
 
 def _step(known: Lineage, seen: Observation) -> tuple[Lineage, tuple[Verdict, ...]]:

@@ -7,6 +7,7 @@ CREATE TABLE lineage (
     family              text PRIMARY KEY,
     epoch               bigint      NOT NULL,
     seq                 bigint      NOT NULL,
+    at                  timestamptz NOT NULL,
     generation          bigint      NOT NULL,
     rotated_by          uuid,
     network             text,

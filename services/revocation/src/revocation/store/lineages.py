@@ -10,13 +10,14 @@ from servicekit.postgres import Connection
 async def lock(connection: Connection, families: Collection[str]) -> dict[str, Lineage]:
     """The lineages that are known of these families, locked in the order of their ids."""
     rows = await connection.fetch(
-        "SELECT family, epoch, seq, generation, rotated_by, network, replayed_generation, replays,"
-        " ended FROM lineage WHERE family = ANY ($1) ORDER BY family FOR UPDATE",
+        "SELECT family, epoch, seq, at, generation, rotated_by, network, replayed_generation,"
+        " replays, ended FROM lineage WHERE family = ANY ($1) ORDER BY family FOR UPDATE",
         list(families),
     )
     return {
         row["family"]: Lineage(
             place=(row["epoch"], row["seq"]),
+            at=row["at"],
             generation=row["generation"],
             rotated_by=row["rotated_by"],
             network=row["network"],
@@ -33,22 +34,23 @@ async def write(connection: Connection, lineages: Mapping[str, Lineage]) -> None
     known = list(lineages.values())
     await connection.execute(
         """
-        INSERT INTO lineage (family, epoch, seq, generation, rotated_by, network,
+        INSERT INTO lineage (family, epoch, seq, at, generation, rotated_by, network,
             replayed_generation, replays, ended)
-        SELECT family, epoch, seq, generation, rotated_by, network, replayed_generation,
+        SELECT family, epoch, seq, at, generation, rotated_by, network, replayed_generation,
             string_to_array(replays, ',')::uuid[], ended
-        FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::uuid[], $6::text[],
-            $7::bigint[], $8::text[], $9::boolean[]) AS l (family, epoch, seq, generation,
-            rotated_by, network, replayed_generation, replays, ended)
+        FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::bigint[],
+            $6::uuid[], $7::text[], $8::bigint[], $9::text[], $10::boolean[]) AS l (family, epoch,
+            seq, at, generation, rotated_by, network, replayed_generation, replays, ended)
         ORDER BY family
         ON CONFLICT (family) DO UPDATE SET epoch = EXCLUDED.epoch, seq = EXCLUDED.seq,
-            generation = EXCLUDED.generation, rotated_by = EXCLUDED.rotated_by,
+            at = EXCLUDED.at, generation = EXCLUDED.generation, rotated_by = EXCLUDED.rotated_by,
             network = EXCLUDED.network, replayed_generation = EXCLUDED.replayed_generation,
             replays = EXCLUDED.replays, ended = EXCLUDED.ended, seen_at = clock_timestamp()
         """,
         list(lineages),
         [lineage.place[0] for lineage in known],
         [lineage.place[1] for lineage in known],
+        [lineage.at for lineage in known],
         [lineage.generation for lineage in known],
         [lineage.rotated_by for lineage in known],
         [lineage.network for lineage in known],

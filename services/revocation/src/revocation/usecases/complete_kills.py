@@ -30,7 +30,8 @@ class Applied:
 async def complete_kills(connection: Connection, applied: Sequence[Applied]) -> list[str]:
     """Complete kills; the ids of those that were not completed before.
 
-    A kill that this database does not know (it was restored) still gets its applied entry.
+    The signal goes on under the correlation id of the request that was decided. A kill that this
+    database does not know (it was restored) still gets its applied entry.
     """
     if not applied:
         return []
@@ -46,7 +47,7 @@ async def complete_kills(connection: Connection, applied: Sequence[Applied]) -> 
             key=selector,
             subject=selector,
             time=one.kill.applied_at,
-            correlation_id=one.correlation_id,
+            correlation_id=kill.correlation_id,
             data=KillCompleted(
                 kill_id=kill.id, selector=kill.selector, applied_at=one.kill.applied_at
             ),

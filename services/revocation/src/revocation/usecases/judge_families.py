@@ -52,6 +52,7 @@ def observation_of(event: Event, data: FamilyData) -> Observation:
         Observation,
         event_id=event.id,
         place=(event.epoch, event.seq),
+        at=event.time,
         network=data.origin.network if data.origin else None,
     )
     match data:

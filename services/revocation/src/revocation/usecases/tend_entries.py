@@ -1,7 +1,10 @@
 """Upkeep by one replica at a time: pending entries are sent again, old rows are forgotten."""
 
+import asyncio
+import math
 from collections.abc import Callable
 from datetime import timedelta
+from typing import NoReturn
 
 from revocast_contracts.lifetimes import ENTRY_LIFETIME, PENDING_RESENT, SKEW
 from revocation.store import entries, kills, lineages, upkeep
@@ -18,6 +21,26 @@ ENDED_LINEAGES_KEPT = timedelta(days=1)
 
 SILENT_LINEAGES_KEPT = timedelta(days=30)
 """Longer than most families idle; one that speaks again is judged without its history."""
+
+
+LOOKED_AT_EVERY = timedelta(seconds=5)
+"""How late a pending entry may be sent again."""
+
+FORGOTTEN_EVERY = timedelta(minutes=10)
+"""Expired rows harm nobody; they only take space."""
+
+
+async def tend(pool: Pool, *, poke: Callable[[], None]) -> NoReturn:
+    """Do the upkeep for ever."""
+    loop = asyncio.get_running_loop()
+    forgotten_at = -math.inf
+    while True:
+        while await resend_pending(pool, poke=poke) == BATCH:
+            pass
+        if loop.time() - forgotten_at > FORGOTTEN_EVERY.total_seconds():
+            await forget(pool)
+            forgotten_at = loop.time()
+        await asyncio.sleep(LOOKED_AT_EVERY.total_seconds())
 
 
 async def resend_pending(pool: Pool, *, poke: Callable[[], None]) -> int:

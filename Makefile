@@ -1,0 +1,66 @@
+# Everything that people do here. Needs Python 3.11+ and make; nothing else has to be installed.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV = .venv/bin/python
+DEVSTACK = env PYTHONPATH=libs/devstack/src $(PYTHON) -m
+MEMBERS = contracts/src libs/*/src services/*/src
+
+.PHONY: help setup run story test test-real test-all lint format types imports contracts lock clean \
+	bench-revocation ci python run-environment dev-environment
+
+help: python ## This list.
+	@$(PYTHON) -c "import re; print(*('%-18s%s' % found for found in re.findall(r'(?m)^([a-z-]+):.*?## (.*)', open('Makefile').read())), sep='\n')"
+
+setup: dev-environment ## Make .venv with everything to develop with (the other targets do it too).
+
+run: run-environment ## Start the whole system, play one story, serve until Ctrl-C.
+	@exec env REVOCAST_END_WITH_PARENT=1 $(VENV) -m cli up
+
+story: run-environment ## Start the whole system, play one story, stop; exit 0 only if it all happened.
+	@exec env REVOCAST_END_WITH_PARENT=1 $(VENV) -m cli story
+
+test: dev-environment ## All tests on embedded parts: real PostgreSQL and Kafka, nothing to install.
+	@exec $(VENV) -m pytest
+
+test-real: dev-environment ## The tests that touch servers, on servers that are not ours (it says which).
+	@exec env REVOCAST_TEST_PARTS=real $(VENV) -m pytest
+
+test-all: test test-real ## All tests on both kinds of servers.
+
+lint: dev-environment ## Style and likely mistakes (ruff), format included.
+	@$(VENV) -m ruff check .
+	@$(VENV) -m ruff format --check .
+
+format: dev-environment ## Put the code in the one format.
+	@$(VENV) -m ruff check --fix .
+	@$(VENV) -m ruff format .
+
+types: dev-environment ## Type check (mypy, strict).
+	@$(VENV) -m mypy $(MEMBERS) tests bench examples
+
+imports: dev-environment ## Who may import whom (import-linter).
+	@.venv/bin/lint-imports
+
+contracts: dev-environment ## Generate schemas, AsyncAPI and examples from the event models.
+	@$(VENV) -m revocast_contracts
+
+lock: python ## Lock all dependencies again, with hashes.
+	@$(DEVSTACK) devstack.lock
+
+clean: python ## Remove all state, data and secrets (.revocast); refuses while the system runs.
+	@$(DEVSTACK) devstack.clean
+
+bench-revocation: run-environment ## How long from a replayed token to its denial, over 200 thefts.
+	@exec $(VENV) bench/revocation.py .revocast/demo.json
+
+ci: ## What the pipeline runs, whole: checks and both test tiers in an environment of its own.
+	@exec .ci/run
+
+python:
+	@$(PYTHON) -c "import sys; sys.exit(None if sys.version_info >= (3, 11) else 'Revocast needs Python 3.11 or later, this is %d.%d: make PYTHON=python3.12 ...' % sys.version_info[:2])"
+
+run-environment: python
+	@$(DEVSTACK) devstack.bootstrap run
+
+dev-environment: python
+	@$(DEVSTACK) devstack.bootstrap dev

@@ -1,0 +1,92 @@
+"""The whole system on this machine: started, seeded, shown by one real story, ended in order."""
+
+import asyncio
+import contextlib
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+from rich.console import Console
+
+from cli.demo import Demo
+from cli.issuer_admin import issuer_admin
+from cli.seed import Remembered, seed
+from cli.story import Step, Story, StoryFailedError
+from devstack.stack import DIRECTORY, Stack
+
+DEMO = DIRECTORY / "demo.json"
+
+
+@contextmanager
+def running(console: Console) -> Iterator[tuple[Stack, Demo]]:
+    """The system with its demo; `.revocast/demo.json` is there while it lasts.
+
+    Raises:
+        DevstackError: one line that says what to do.
+    """
+    with Stack() as stack:
+        console.print("demo clients and people: ready", highlight=False)
+        demo = asyncio.run(_seed(stack))
+        demo.write(DEMO)
+        try:
+            yield stack, demo
+        finally:
+            DEMO.unlink(missing_ok=True)
+
+
+def play(stack: Stack, demo: Demo, console: Console) -> bool:
+    """Play the story and print it; the last line says how it went. Whether it all happened."""
+    console.print()
+    with httpx.Client(timeout=10) as http:
+        try:
+            figures = Story(demo, lambda step: _tell(console, step), http).play()
+        except StoryFailedError as failure:
+            console.print()
+            _last_line(console, f"story: failed: {failure.step}: {failure}", _state(stack))
+            return False
+    console.print()
+    _last_line(console, "story: ok", {**figures, **_state(stack)})
+    return True
+
+
+def serve(demo: Demo, console: Console) -> None:
+    """Keep serving until Ctrl-C or SIGTERM."""
+    console.print()
+    for name, url in demo.urls.items():
+        console.print(f"  {name.replace('_', ' '):<12} {url}", highlight=False)
+    console.print(f"  {'demo':<12} {DEMO} (clients, people, passwords)", highlight=False)
+    console.print("\nserving; Ctrl-C ends everything", highlight=False)
+    with contextlib.suppress(KeyboardInterrupt):
+        signal.pause()
+
+
+async def _seed(stack: Stack) -> Demo:
+    async with issuer_admin(stack.environment("issuer")) as admin:
+        return await seed(
+            admin.pool,
+            admin.people,
+            urls=stack.urls,
+            kafka_bootstrap=stack.kafka_bootstrap,
+            remembered=Remembered(Path(stack.directory) / "secrets" / "demo.json"),
+        )
+
+
+def _tell(console: Console, step: Step) -> None:
+    console.print(
+        f"{step.milliseconds:8.1f} ms  [bold]{step.name}[/bold]  [dim]{step.told}[/dim]",
+        highlight=False,
+    )
+
+
+def _state(stack: Stack) -> dict[str, float]:
+    state = {"ready_s": round(stack.ready_s, 1)}
+    memory = stack.memory_mb()
+    return state if memory is None else {**state, "memory_mb": round(memory)}
+
+
+def _last_line(console: Console, words: str, figures: dict[str, float]) -> None:
+    rounded = {name: round(value, 1) for name, value in figures.items()}
+    console.print(f"{words} {json.dumps(rounded)}", highlight=False, markup=False, soft_wrap=True)

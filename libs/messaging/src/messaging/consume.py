@@ -1,0 +1,277 @@
+"""The only maker of consumers: positions in the handler's own transaction, Kafka's committed last.
+
+A record is handled exactly once as far as the handler's database goes. What cannot be read goes to
+the dead letters with its reason; for anything else the same batch is tried again, for ever.
+"""
+
+import asyncio
+import contextlib
+import random
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeAlias
+
+import asyncpg
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+
+from messaging import metrics, positions
+from messaging.dead_letter import letter
+from messaging.dead_letter_limit import DeadLetterLimit, TooManyDeadLettersError
+from messaging.intake import Intake, Received, Taken
+from messaging.positions import Place
+from messaging.postgres import Connection, Pool
+from messaging.rebalance import SeekToPositions
+from messaging.sender import Sender, UnsentError
+from revocast_contracts.topics import Topic
+
+__all__ = ["TROUBLE", "Consumer", "Handler", "Received", "TooManyDeadLettersError"]
+
+Handler: TypeAlias = Callable[[Connection, Sequence[Received]], Awaitable[None]]
+Batches: TypeAlias = dict[Place, list[ConsumerRecord]]
+
+LARGEST_BATCH = 500
+"""Records in one transaction: some ten milliseconds of work."""
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
+"""Seconds before a batch is tried again, at first and at most; jittered."""
+
+UNREADY_AFTER = timedelta(seconds=5)
+"""A batch that has been failing for so long makes the process unready; it is still tried."""
+
+HINTED_EVERY = 1.0
+"""Seconds between two commits to Kafka: its tools show how far we are, our positions decide."""
+
+TROUBLE = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    KafkaError,
+    UnsentError,
+    OSError,
+    TimeoutError,
+)
+"""What passes: a database or a broker that does not answer as it should."""
+
+_log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class _Progress:
+    polled_at: float | None = None
+    failing_since: float | None = None
+    stopped: TooManyDeadLettersError | None = None
+    why: str = ""
+
+
+class Consumer:
+    """Consumes topics as one member of a group; `handle` gets each batch inside a transaction.
+
+    `quiet` is how long all topics together may be silent before the connection is thought dead and
+    is made anew: set it where a topic carries watermarks, aiokafka does not notice by itself.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        *,
+        bootstrap: str,
+        group: str,
+        topics: Sequence[Topic],
+        handle: Handler,
+        quiet: timedelta | None = None,
+    ) -> None:
+        self._pool = pool
+        self._bootstrap = bootstrap
+        self._group = group
+        self._topics = topics
+        self._handle = handle
+        self._quiet = quiet
+        self._limit = DeadLetterLimit()
+        self._progress = _Progress()
+        self._hints: dict[TopicPartition, int] = {}
+
+    async def check(self) -> str | None:
+        """For readiness: why nothing is being consumed, or None."""
+        progress = self._progress
+        now = time.monotonic()
+        if progress.stopped is not None:
+            return f"stopped: too many dead letters: {progress.stopped}"
+        if progress.failing_since is not None:
+            failing = now - progress.failing_since
+            return progress.why if failing > UNREADY_AFTER.total_seconds() else None
+        if progress.polled_at is None:
+            return "not connected to Kafka yet"
+        silent = now - progress.polled_at
+        return None if silent < 2 * UNREADY_AFTER.total_seconds() else f"stuck for {silent:.0f} s"
+
+    async def run(self) -> None:
+        """Consume until something is wrong with the connection; then run it again.
+
+        Raises:
+            KafkaError, UnsentError, OSError, TimeoutError: the connection.
+            TooManyDeadLettersError: see there; then at once, until the process is restarted.
+        """
+        if self._progress.stopped is not None:
+            raise self._progress.stopped
+        self._progress = _Progress()
+        self._hints.clear()
+        intake = Intake()
+        async with self._consumer(intake) as (consumer, listener):
+            heard_at = hinted_at = time.monotonic()
+            while True:
+                batches = await self._poll(consumer, intake)
+                if listener.failed is not None:
+                    raise TimeoutError(listener.failed)
+                now = self._progress.polled_at = time.monotonic()
+                if batches:
+                    heard_at = now
+                    await self._work_off(consumer, intake, batches)
+                elif self._quiet and now - heard_at > self._quiet.total_seconds():
+                    raise TimeoutError("nothing heard, not even a watermark")
+                if now - hinted_at > HINTED_EVERY:
+                    hinted_at = now
+                    await self._hint(consumer)
+
+    @asynccontextmanager
+    async def _consumer(
+        self, intake: Intake
+    ) -> AsyncIterator[tuple[AIOKafkaConsumer, SeekToPositions]]:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap,
+            group_id=self._group,
+            client_id=self._group,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            session_timeout_ms=10_000,
+            heartbeat_interval_ms=2_000,
+            metadata_max_age_ms=30_000,
+        )
+        listener = SeekToPositions(self._pool, consumer, self._group, intake)
+        consumer.subscribe([topic.name for topic in self._topics], listener=listener)
+        try:
+            async with asyncio.timeout(30):
+                await consumer.start()
+            yield consumer, listener
+        finally:
+            with contextlib.suppress(TimeoutError, KafkaError, OSError):
+                async with asyncio.timeout(5):
+                    await consumer.stop()
+
+    async def _poll(self, consumer: AIOKafkaConsumer, intake: Intake) -> Batches:
+        """What arrived, without partitions that turned out to be another log."""
+        try:
+            arrived = await consumer.getmany(timeout_ms=1000, max_records=LARGEST_BATCH)
+        except OffsetOutOfRangeError as error:
+            await self._start_over(
+                consumer, intake, [(tp.topic, tp.partition) for tp in error.args[0]]
+            )
+            return {}
+        batches = {(tp.topic, tp.partition): list(records) for tp, records in arrived.items()}
+        other = [place for place, each in batches.items() if not intake.is_same_log(place, each)]
+        await self._start_over(consumer, intake, other)
+        return {place: each for place, each in batches.items() if place not in other}
+
+    async def _start_over(
+        self, consumer: AIOKafkaConsumer, intake: Intake, places: Sequence[Place]
+    ) -> None:
+        assigned = [
+            TopicPartition(*p) for p in places if TopicPartition(*p) in consumer.assignment()
+        ]
+        if not assigned:
+            return
+        beginnings = await consumer.beginning_offsets(assigned)
+        for tp, beginning in beginnings.items():
+            metrics.STARTED_OVER.labels(tp.topic).inc()
+            _log.error(
+                "not the log that was read; starting over", topic=tp.topic, shard=tp.partition
+            )
+            intake.start_over((tp.topic, tp.partition))
+            consumer.seek(tp, beginning)
+
+    async def _work_off(self, consumer: AIOKafkaConsumer, intake: Intake, batches: Batches) -> None:
+        taken = await self._until_handled(intake, batches)
+        self._progress.failing_since = None
+        intake.saved(taken.positions)
+        self._hints.update(
+            (TopicPartition(*place), each.next_offset) for place, each in taken.positions.items()
+        )
+        await self._start_over(consumer, intake, list(taken.holes))
+        for place, hole in taken.holes.items():
+            intake.start_over(place, hole)
+
+    async def _until_handled(self, intake: Intake, batches: Batches) -> Taken:
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                return await self._handle_once(intake, batches)
+            except TooManyDeadLettersError as error:
+                self._progress.stopped = error
+                raise
+            except Exception as error:  # noqa: BLE001 -- whatever it is, nothing may be skipped
+                self._note_trouble(error)
+            await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 -- jitter
+            pause = min(LONGEST_PAUSE, pause * 2)
+
+    async def _handle_once(self, intake: Intake, batches: Batches) -> Taken:
+        async with self._pool.acquire() as connection, connection.transaction():
+            held = await positions.hold(connection, self._group, batches)
+            taken = intake.take(batches, held)
+            limit = self._limit.after(read=taken.read, unreadable=len(taken.unreadable))
+            if taken.received:
+                await self._handle(connection, taken.received)
+            await positions.save(connection, self._group, taken.positions)
+            await self._set_aside(taken)
+        self._limit = limit
+        self._count(taken)
+        return taken
+
+    async def _set_aside(self, taken: Taken) -> None:
+        if not taken.unreadable:
+            return
+        letters = [
+            letter(
+                topic=record.topic,
+                partition=record.partition,
+                offset=record.offset,
+                consumer=self._group,
+                why=why,
+                original=record.value or b"",
+            )
+            for record, why in taken.unreadable
+        ]
+        async with Sender(self._bootstrap, client_id=f"{self._group}-letters") as sender:
+            await sender.send(letters)
+
+    def _count(self, taken: Taken) -> None:
+        for topic, count in Counter(each.topic for each in taken.received).items():
+            metrics.CONSUMED.labels(topic).inc(count)
+        for topic, count in taken.dropped.items():
+            metrics.DROPPED.labels(topic).inc(count)
+        for record, why in taken.unreadable:
+            metrics.DEAD_LETTERS.labels(record.topic).inc()
+            _log.error("dead letter", topic=record.topic, offset=record.offset, why=why)
+        for topic, count in taken.missed.items():
+            metrics.MISSED.labels(topic).inc(count)
+            _log.error("events are missing on the topic", topic=topic, count=count)
+
+    def _note_trouble(self, error: Exception) -> None:
+        metrics.RETRIED.inc()
+        self._progress.why = f"a batch fails: {type(error).__name__}"
+        if self._progress.failing_since is None:
+            self._progress.failing_since = time.monotonic()
+            known = isinstance(error, TROUBLE)  # anything else is a bug, and wants its traceback
+            _log.warning("batch failed, trying again", group=self._group, exc_info=not known)
+
+    async def _hint(self, consumer: AIOKafkaConsumer) -> None:
+        assigned = consumer.assignment()
+        hints = {tp: offset for tp, offset in self._hints.items() if tp in assigned}
+        self._hints.clear()
+        if hints:
+            with contextlib.suppress(KafkaError, TimeoutError):
+                async with asyncio.timeout(1):
+                    await consumer.commit(hints)

@@ -1,0 +1,1 @@
+"""HTTP in: operators and auditors read; nobody writes."""

@@ -1,0 +1,111 @@
+"""Puts the audit service together: the only file that knows all its parts."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from audit.api.families import family_routes
+from audit.api.parts import Parts
+from audit.api.records import record_routes
+from audit.consumers.events import GROUP, TOPICS, record_events
+from audit.settings import AuditSettings
+from audit.store import partitions
+from audit.usecases.tend_partitions import tend_partitions
+from messaging import MIGRATIONS as MESSAGING_MIGRATIONS
+from messaging.consume import Consumer
+from revocast import Guard, policies
+from servicekit.correlation import CorrelationMiddleware
+from servicekit.health import Health, router
+from servicekit.migrations import migrate as apply_migrations
+from servicekit.postgres import Pool, create_pool
+from servicekit.problems import install
+from servicekit.serve import Background
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+QUIET = timedelta(seconds=30)
+"""The issuer's watermarks come each second: silence this long is a dead connection, not peace."""
+
+
+async def migrate(settings: AuditSettings) -> list[str]:
+    """Apply what the database lacks, and set the retention; the names of what was applied."""
+    owner = settings.migration_database_url or settings.database_url
+    applied = await apply_migrations(owner.get_secret_value(), MESSAGING_MIGRATIONS, MIGRATIONS)
+    pool = await create_pool(owner.get_secret_value(), size=1, application_name="audit migrate")
+    try:
+        async with pool.acquire() as connection:
+            await partitions.keep_for(connection, settings.retention)
+    finally:
+        await pool.close()
+    return applied
+
+
+def create_app(settings: AuditSettings) -> FastAPI:
+    """The API with its consumer, one process."""
+    health = Health()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        pool = await create_pool(
+            settings.database_url.get_secret_value(),
+            size=settings.database_connections,
+            application_name="audit",
+        )
+        guard = _guard(settings)
+        parts = Parts(pool=pool, guard=guard)
+        app.include_router(record_routes(parts))
+        app.include_router(family_routes(parts))
+        try:
+            async with guard, _background(settings, pool, guard, health).running():
+                yield
+        finally:
+            await pool.close()
+
+    app = FastAPI(title="Revocast audit", lifespan=lifespan, redoc_url=None)
+    install(app)
+    app.add_middleware(CorrelationMiddleware)
+    app.include_router(router(health))
+    return app
+
+
+def _guard(settings: AuditSettings) -> Guard:
+    return Guard(
+        issuer=settings.issuer_url,
+        audience=settings.url,
+        kafka=settings.kafka_bootstrap,
+        policy=policies.bounded(settings.stale_token_age),
+        max_staleness=settings.max_staleness,
+        jwks_path=settings.jwks_path,
+        jwks_uri=settings.issuer_jwks_uri,
+    )
+
+
+def _background(settings: AuditSettings, pool: Pool, guard: Guard, health: Health) -> Background:
+    consumer = Consumer(
+        pool,
+        bootstrap=settings.kafka_bootstrap,
+        group=GROUP,
+        topics=TOPICS,
+        handle=record_events,
+        quiet=QUIET,
+    )
+    background = Background()
+    background.add("ingest", consumer.run)
+    background.add("partitions", partial(tend_partitions, pool))
+
+    async def database() -> str | None:
+        await pool.fetchval("SELECT 1")
+        return None
+
+    async def knows_revocations() -> str | None:
+        return guard.trouble()
+
+    health.add("database", database)
+    health.add("ingest", consumer.check)
+    health.add("partitions", partial(background.check, "partitions"))
+    health.add("guard", knows_revocations)
+    return background

@@ -1,0 +1,1 @@
+"""The audit service's tables: one file for each way of touching them."""

@@ -1,0 +1,1 @@
+"""HTTP for machines: a file for each endpoint."""

@@ -1,0 +1,33 @@
+"""Which endpoints a browser's scripts may call: those that no cookie gives any power."""
+
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+PATHS = frozenset({"/token", "/revoke", "/userinfo"})
+WELL_KNOWN = "/.well-known/"
+
+
+class OpenEndpoints:
+    """Cross-origin access to the token, revocation and userinfo endpoints and the documents.
+
+    Any origin may: these endpoints know a caller by what it presents, never by a cookie, so an
+    origin that calls them has no more power than a program without a browser. The authorization
+    endpoint and the pages are closed, as RFC 9700 section 2.1 asks.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.open = CORSMiddleware(
+            app,
+            allow_origins=["*"],
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type"],
+            expose_headers=["WWW-Authenticate", "Retry-After"],
+            max_age=3600,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        path = scope.get("path", "")
+        is_open = scope["type"] == "http" and (path in PATHS or path.startswith(WELL_KNOWN))
+        await (self.open if is_open else self.app)(scope, receive, send)

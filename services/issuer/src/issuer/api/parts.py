@@ -1,0 +1,41 @@
+"""What every endpoint works with; made once by `app.py`."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from fastapi import Request
+
+from issuer.domain.authorization import Origin
+from issuer.domain.origin import client_address, origin
+from issuer.signing.tokens import Tokens
+from issuer.store.families import Families
+from issuer.usecases.guesses import Guesses
+from issuer.usecases.keyring import Keyring
+from issuer.usecases.known_clients import KnownClients
+from revocast import KafkaFeed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """`id_token_alg` and `access_token_alg` are the algorithms where nothing else is said."""
+
+    issuer: str
+    families: Families
+    tokens: Tokens
+    keyring: Keyring
+    clients: KnownClients
+    guesses: Guesses
+    feed: KafkaFeed
+    max_staleness: timedelta
+    id_token_alg: str
+    access_token_alg: str
+    trusted_proxies: int
+
+    def origin(self, request: Request) -> Origin:
+        """Where a request came from, hashed."""
+        address = client_address(
+            request.client.host if request.client else None,
+            request.headers.get("x-forwarded-for"),
+            trusted_proxies=self.trusted_proxies,
+        )
+        return origin(address, request.headers.get("user-agent"), self.families.hash_key)

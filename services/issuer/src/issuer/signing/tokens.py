@@ -1,0 +1,110 @@
+"""Decisions written down as JWTs: access tokens (RFC 9068) and ID tokens (OIDC Core 2)."""
+
+import hashlib
+import math
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import jwt
+
+from issuer.domain.client import Resource
+from issuer.domain.outcomes import Minted
+from issuer.signing.keys import SigningKey, public_key
+from revocast_contracts.selectors import subject_hash
+
+ID_TOKEN_LIFETIME = timedelta(minutes=10)
+"""An ID token is looked at once, when it arrives."""
+
+LONGEST_TOKEN = 8192
+"""Characters of a JWT that we would read: ours have about a thousand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Writes tokens as one issuer. `hash_key` is PERSONAL_DATA_HASH_KEY."""
+
+    issuer: str
+    hash_key: bytes
+
+    def access_token(self, minted: Minted, key: SigningKey, resource: Resource) -> str:
+        """The access token of a decision, for one API, in that API's profile."""
+        claims: dict[str, Any] = {
+            "iss": self.issuer,
+            "sub": minted.subject,
+            "aud": minted.resource,
+            "client_id": minted.client_id,
+            "scope": " ".join(sorted(minted.scope)),
+            "jti": minted.jti,
+            "iat": _second(minted.issued_at),
+            "exp": _second(minted.expires_at),
+            "subject_hash": subject_hash(minted.subject, self.hash_key),
+        }
+        if minted.family is not None:
+            claims["family"] = str(minted.family)
+        claims |= self._sign_in(minted)
+        typ = "at+jwt" if resource.profile == "rfc9068" else "JWT"
+        return _sign(claims, key, typ)
+
+    def id_token(self, minted: Minted, key: SigningKey, access_token: str) -> str:
+        """The ID token that goes with an access token."""
+        claims: dict[str, Any] = {
+            "iss": self.issuer,
+            "sub": minted.subject,
+            "aud": minted.client_id,
+            "iat": _second(minted.issued_at),
+            "exp": _second(minted.issued_at + ID_TOKEN_LIFETIME),
+            "at_hash": _left_half(access_token, key.alg),
+        }
+        if minted.nonce is not None:
+            claims["nonce"] = minted.nonce
+        claims |= self._sign_in(minted)
+        return _sign(claims, key, "JWT")
+
+    @staticmethod
+    def _sign_in(minted: Minted) -> dict[str, Any]:
+        claims: dict[str, Any] = {}
+        if minted.auth_time is not None:
+            claims["auth_time"] = _second(minted.auth_time)
+        if minted.acr is not None:
+            claims["acr"] = minted.acr
+        if minted.session is not None:
+            claims["sid"] = str(minted.session)
+        return claims
+
+    def verified(
+        self, token: str, published: dict[str, dict[str, Any]], *, expired_too: bool = False
+    ) -> dict[str, Any] | None:
+        """The claims of a token that one of our published keys signed, or None; never raises."""
+        if len(token) > LONGEST_TOKEN:
+            return None
+        try:
+            header = jwt.get_unverified_header(token)
+            jwk = published[header["kid"]]
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                public_key(jwk),
+                algorithms=[jwk["alg"]],
+                issuer=self.issuer,
+                options={"verify_aud": False, "verify_exp": not expired_too},
+            )
+        except (jwt.PyJWTError, KeyError, TypeError, ValueError):
+            return None
+        return claims
+
+
+def _sign(claims: dict[str, Any], key: SigningKey, typ: str) -> str:
+    return jwt.encode(claims, key.private, algorithm=key.alg, headers={"kid": key.kid, "typ": typ})
+
+
+def _second(moment: datetime) -> int:
+    """Whole seconds, rounded down: a guard compares them with the floor of a kill's moment."""
+    return math.floor(moment.timestamp())
+
+
+def _left_half(access_token: str, alg: str) -> str:
+    """OIDC Core 3.1.3.6: half of the hash that the signature's algorithm uses."""
+    hashed = hashlib.sha512 if alg == "EdDSA" else hashlib.sha256
+    digest = hashed(access_token.encode()).digest()
+    return urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=").decode()

@@ -1,0 +1,1 @@
+"""HTTP in: kills for operators, entries for whoever follows them without Kafka."""

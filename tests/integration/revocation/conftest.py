@@ -1,0 +1,14 @@
+from collections.abc import AsyncIterator
+
+import pytest
+
+from servicekit.postgres import Pool, create_pool
+
+
+@pytest.fixture
+async def pool(revocation_database: str) -> AsyncIterator[Pool]:
+    pool = await create_pool(revocation_database, size=8, application_name="test")
+    try:
+        yield pool
+    finally:
+        await pool.close()
