@@ -11,3 +11,11 @@ async def until(condition: Callable[[], bool], *, seconds: float = 20.0) -> None
     while not condition():
         assert time.monotonic() < deadline, f"not true after {seconds} s"
         await asyncio.sleep(0.02)
+
+
+def until_sync(condition: Callable[[], bool], *, seconds: float = 20.0) -> None:
+    """The same where no loop runs."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not true after {seconds} s"
+        time.sleep(0.02)

@@ -77,7 +77,7 @@ class Facts:
             "client_id": "web",
         }
 
-    def started(self) -> Received:
+    def started(self, *, refreshable: bool = True) -> Received:
         """The family begins."""
         data = TokenIssued(
             **self._whose(),
@@ -86,7 +86,7 @@ class Facts:
             aud=("https://api.example",),
             jti_hash="j1",
             exp=self.at + timedelta(minutes=10),
-            refreshable=True,
+            refreshable=refreshable,
         )
         return self.received(data)
 

@@ -117,3 +117,11 @@ async def test_the_issuer_confirms_the_detectors_kill(pool: Pool) -> None:
 async def test_rules_are_the_contracts_rules() -> None:
     """The detector's words are those of the contract."""
     assert {rule.value for rule in Rule} == {rule.value for rule in AnomalyRule}
+
+
+async def test_a_family_without_refresh_tokens_needs_no_lineage(pool: Pool) -> None:
+    """What can never rotate is not remembered; what can, is."""
+    facts, other = Facts(), Facts()
+    await handle(pool, facts.started(refreshable=False), other.started())
+    rows = await pool.fetch("SELECT family FROM lineage")
+    assert [row["family"] for row in rows] == [other.family]

@@ -124,7 +124,7 @@ async def test_a_service_killed_at_any_moment_loses_and_doubles_nothing(
     bootstrap: str, issuer: Pool, service: Service
 ) -> None:
     """Killed again and again while thefts come in, it signals each once and kills each family."""
-    thefts = [a_theft() for _ in range(120)]
+    thefts = [a_theft() for _ in range(90)]
     source = iter(thefts)
 
     async def steal() -> None:
@@ -133,7 +133,7 @@ async def test_a_service_killed_at_any_moment_loses_and_doubles_nothing(
             await asyncio.sleep(CHANCE.uniform(0, 0.1))
 
     stealing = asyncio.create_task(steal())
-    for _ in range(4):
+    for _ in range(3):
         service.start()
         await eventually(lambda: _consumes(service), seconds=60)
         await asyncio.sleep(CHANCE.uniform(0, 0.5))

@@ -1,6 +1,6 @@
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from revocast_contracts.envelope import uuid7
@@ -10,6 +10,7 @@ MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 WORDS = st.text(alphabet="abc:@", min_size=1, max_size=4)
 
 
+@settings(deadline=None)
 @given(st.tuples(WORDS, WORDS, WORDS))
 def test_the_same_fact_has_the_same_entry_id(fact: tuple[str, str, str]) -> None:
     """Kind, value and cause make the id; saying a fact again is the same record."""

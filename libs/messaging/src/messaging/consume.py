@@ -18,7 +18,7 @@ from typing import TypeAlias
 import asyncpg
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from messaging import metrics, positions
 from messaging.dead_letter import letter
@@ -126,7 +126,7 @@ class Consumer:
             while True:
                 batches = await self._poll(consumer, intake)
                 if listener.failed is not None:
-                    raise TimeoutError(listener.failed)
+                    raise TimeoutError(f"positions were not read: {listener.failed}")
                 now = self._progress.polled_at = time.monotonic()
                 if batches:
                     heard_at = now
@@ -166,6 +166,8 @@ class Consumer:
         """What arrived, without partitions that turned out to be another log."""
         try:
             arrived = await consumer.getmany(timeout_ms=1000, max_records=LARGEST_BATCH)
+        except NoOffsetForPartitionError:  # just assigned: its position is still being read
+            return {}
         except OffsetOutOfRangeError as error:
             await self._start_over(
                 consumer, intake, [(tp.topic, tp.partition) for tp in error.args[0]]

@@ -21,8 +21,8 @@ _log = structlog.get_logger()
 class SeekToPositions(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
     """Seeks to the record before each position, so that it is read again and can be recognised.
 
-    aiokafka swallows what a listener raises and would go on from Kafka's own offsets: `failed` says
-    that the consumer must not be read from.
+    aiokafka swallows what a listener raises and would go on from Kafka's own offsets. So partitions
+    are paused until their positions were read, and `failed` says why that can't be done.
     """
 
     def __init__(self, pool: Pool, consumer: AIOKafkaConsumer, group: str, intake: Intake) -> None:
@@ -37,20 +37,14 @@ class SeekToPositions(ConsumerRebalanceListener):  # type: ignore[misc]  # aioka
 
     async def on_partitions_assigned(self, assigned: list[TopicPartition]) -> None:
         """Seek, before the first record is fetched."""
-        self.failed = "positions not read"
+        self._consumer.pause(*assigned)
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await self._seek({(tp.topic, tp.partition): tp for tp in assigned})
-        except (
-            asyncpg.PostgresError,
-            asyncpg.InterfaceError,
-            KafkaError,
-            OSError,
-            TimeoutError,
-        ) as error:
-            self.failed = f"positions not read: {type(error).__name__}"
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, KafkaError, OSError) as error:
+            self.failed = type(error).__name__
             return
-        self.failed = None
+        self._consumer.resume(*assigned)
         _log.info("partitions assigned", group=self._group, partitions=len(assigned))
 
     async def _seek(self, assigned: dict[tuple[str, int], TopicPartition]) -> None:

@@ -1,7 +1,6 @@
 """One id follows a request through logs, events and services."""
 
 import re
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -10,14 +9,19 @@ import structlog
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from revocast_contracts.envelope import uuid7
+
 HEADER = "X-Request-Id"
+SCOPE_KEY = "revocast.correlation_id"
+"""Where the id stands in the ASGI scope, for whoever is outside of the middleware."""
+
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _current: ContextVar[str | None] = ContextVar("correlation_id", default=None)
 
 
 def correlation_id() -> str:
-    """The id of what is being done; a new one when nothing named it."""
-    return _current.get() or secrets.token_hex(16)
+    """The id of what is being done; a new UUIDv7 each time when nothing named it."""
+    return _current.get() or str(uuid7())
 
 
 @contextmanager
@@ -42,7 +46,8 @@ class CorrelationMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        name = _sent(scope) or secrets.token_hex(16)
+        name = _sent(scope) or str(uuid7())
+        scope[SCOPE_KEY] = name
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -54,8 +59,9 @@ class CorrelationMiddleware:
 
 
 def _sent(scope: Scope) -> str | None:
-    for header, value in scope["headers"]:
-        if header == b"x-request-id":
-            text: str = value.decode("latin-1")
-            return text if _WELL_FORMED.fullmatch(text) else None
-    return None
+    """The caller's id; one that is sent twice is nobody's."""
+    sent = [value for header, value in scope["headers"] if header == b"x-request-id"]
+    if len(sent) != 1:
+        return None
+    text: str = sent[0].decode("latin-1")
+    return text if _WELL_FORMED.fullmatch(text) else None

@@ -6,6 +6,11 @@ import sys
 import structlog
 from structlog.types import EventDict, WrappedLogger
 
+from servicekit import tracebacks
+
+_CHATTY = ("aiokafka", "httpx", "httpcore")
+"""They tell at INFO what only their own developers want to know."""
+
 
 def configure(service: str, level: str) -> None:
     """Set up logging for the process. `level` is one of Python's level names."""
@@ -14,6 +19,7 @@ def configure(service: str, level: str) -> None:
         event["service"] = service
         return event
 
+    least = logging.getLevelNamesMapping()[level]
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -23,7 +29,7 @@ def configure(service: str, level: str) -> None:
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
+        wrapper_class=structlog.make_filtering_bound_logger(least),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stdout)
@@ -32,11 +38,22 @@ def configure(service: str, level: str) -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
+                structlog.processors.ExceptionRenderer(_exception),
+                _without_colours,
                 structlog.processors.JSONRenderer(),
             ],
         )
     )
-    logging.basicConfig(level=level, handlers=[handler], force=True)
-    for chatty in ("aiokafka", "httpx", "httpcore"):
-        logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+    logging.basicConfig(level=least, handlers=[handler], force=True)
+    logging.captureWarnings(capture=True)
+    for chatty in _CHATTY:
+        logging.getLogger(chatty).setLevel(max(logging.WARNING, least))
+
+
+def _exception(exc_info: tracebacks.ExcInfo) -> str:
+    return tracebacks.render(exc_info[1])
+
+
+def _without_colours(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    event.pop("color_message", None)  # uvicorn says everything twice, once for terminals
+    return event

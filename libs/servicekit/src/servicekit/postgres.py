@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
 import asyncpg
-from asyncpg.pool import PoolConnectionProxy
+from asyncpg.pool import PoolAcquireContext, PoolConnectionProxy
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
@@ -20,6 +20,27 @@ IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000
 CONNECT_SECONDS = 5.0
 """Longer than a fail-over of a healthy cluster takes to accept a connection."""
 
+ACQUIRE_SECONDS = 5.0
+"""Who waited so long for a free connection is one of too many: answering 503 sheds the load."""
+
+UNAVAILABLE: tuple[type[Exception], ...] = (
+    OSError,  # unreachable; TimeoutError is one: no free connection in time
+    asyncpg.PostgresConnectionError,  # class 08: lost on the way
+    asyncpg.OperatorInterventionError,  # class 57: shut down, starting, or the statement timeout
+    asyncpg.InsufficientResourcesError,  # class 53: too many connections, disk full
+    asyncpg.TransactionRollbackError,  # class 40: deadlock
+    asyncpg.LockNotAvailableError,  # 55P03: lock_timeout
+    asyncpg.ReadOnlySQLTransactionError,  # 25006: this was the primary before a fail-over
+)
+"""What a database raises when the same call may succeed soon."""
+
+
+class _Pool(asyncpg.Pool):
+    """A pool that no caller waits for without an end."""
+
+    def acquire(self, *, timeout: float | None = None) -> "PoolAcquireContext[asyncpg.Record]":
+        return super().acquire(timeout=ACQUIRE_SECONDS if timeout is None else timeout)
+
 
 async def create_pool(dsn: str, *, size: int, application_name: str) -> Pool:
     """A pool of at most `size` connections, in UTC, with jsonb as plain Python values.
@@ -27,13 +48,21 @@ async def create_pool(dsn: str, *, size: int, application_name: str) -> Pool:
     Raises:
         OSError, asyncpg.PostgresError: the database can't be reached.
     """
-    return await asyncpg.create_pool(
+    return await _Pool(
         dsn,
         min_size=1,
         max_size=size,
+        max_queries=50_000,
+        max_inactive_connection_lifetime=300.0,
+        connect=None,
+        setup=None,
+        init=_prepare,
+        reset=None,
+        loop=None,
+        connection_class=asyncpg.Connection,
+        record_class=asyncpg.Record,
         timeout=CONNECT_SECONDS,
         command_timeout=STATEMENT_TIMEOUT_MS / 1000 + 5,
-        init=_prepare,
         server_settings={
             "application_name": application_name,
             "timezone": "UTC",
@@ -45,8 +74,12 @@ async def create_pool(dsn: str, *, size: int, application_name: str) -> Pool:
 
 @asynccontextmanager
 async def transaction(pool: Pool) -> AsyncIterator[Connection]:
-    """A connection inside a READ COMMITTED transaction; committed on leaving, unless it raised."""
-    async with pool.acquire(timeout=CONNECT_SECONDS) as connection, connection.transaction():
+    """A connection inside a READ COMMITTED transaction; committed on leaving, unless it raised.
+
+    Raises:
+        TimeoutError: no connection was free within `ACQUIRE_SECONDS`.
+    """
+    async with pool.acquire() as connection, connection.transaction(isolation="read_committed"):
         yield connection
 
 

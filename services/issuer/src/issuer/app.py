@@ -2,17 +2,20 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import NoReturn
+from typing import Any, NoReturn
 from uuid import UUID
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
+from starlette.types import Lifespan
 
 from issuer import pages
 from issuer.api import answers
 from issuer.api.cors import OpenEndpoints
+from issuer.api.headers import SecurityHeaders
+from issuer.api.metadata import path_of
 from issuer.api.parts import Parts
 from issuer.api.routes import router
 from issuer.consumers.revocations import revocations_feed
@@ -21,6 +24,7 @@ from issuer.relay import make_relay
 from issuer.settings import IssuerSettings
 from issuer.signing.tokens import Tokens
 from issuer.store.families import Families
+from issuer.store.unavailable import UNAVAILABLE
 from issuer.usecases.forget_expired import forget_expired
 from issuer.usecases.guesses import Guesses
 from issuer.usecases.keyring import Keyring
@@ -28,9 +32,9 @@ from issuer.usecases.known_clients import KnownClients
 from issuer.usecases.passwords import Passwords
 from issuer.usecases.people import People
 from messaging.relay import Relay
+from revocast import Feed
 from servicekit import health, problems
 from servicekit.correlation import CorrelationMiddleware
-from servicekit.limits import BodyLimit
 from servicekit.postgres import Pool, create_pool
 from servicekit.serve import Background
 
@@ -42,52 +46,81 @@ def create_app(settings: IssuerSettings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        pool = await create_pool(
-            settings.database_url.get_secret_value(),
-            size=settings.database_connections,
-            application_name="issuer",
-        )
         async with contextlib.AsyncExitStack() as stack:
+            pool = await create_pool(
+                settings.database_url.get_secret_value(),
+                size=settings.database_connections,
+                application_name="issuer",
+            )
             stack.push_async_callback(pool.close)
             passwords = Passwords()
             stack.callback(passwords.close)
             relay = make_relay(pool, settings)
-            parts = _parts(settings, pool, relay)
-            await parts.keyring.ensure(settings.access_token_alg, settings.id_token_alg, "RS256")
-            await parts.feed.start()
-            stack.push_async_callback(parts.feed.stop)
+            feed = revocations_feed(settings.kafka_bootstrap, pool, poke=relay.poke)
+            parts = make_parts(settings, pool, feed, poke=relay.poke)
             people = People(
                 pool=pool,
                 passwords=passwords,
-                hash_key=settings.key("personal_data_hash_key"),
+                hash_key=parts.families.hash_key,
                 poke=relay.poke,
             )
+            await parts.keyring.ensure(settings.access_token_alg, settings.id_token_alg, "RS256")
+            mount(app, parts, people, cookie_key=settings.key("cookie_key"))
             background = _background(parts, people, relay)
-            app.include_router(router(parts))
-            app.include_router(_pages(settings, parts, people))
             app.include_router(health.router(_health(pool, parts, relay, background)))
+            stack.push_async_callback(_tell_last_guesses, parts)
+            await feed.start()
+            stack.push_async_callback(feed.stop)
             await stack.enter_async_context(background.running())
             yield
 
-    app = FastAPI(title="Revocast issuer", lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.add_middleware(BodyLimit)
-    app.add_middleware(OpenEndpoints)
+    return bare_app(settings.url, lifespan=lifespan)
+
+
+def bare_app(issuer: str, *, lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
+    """An app without endpoints: what surrounds every request and answers what goes wrong."""
+    app = FastAPI(title="Revocast issuer", lifespan=lifespan, openapi_url=None)
+    app.add_middleware(OpenEndpoints, prefix=path_of(issuer))
+    app.add_middleware(SecurityHeaders, secure=issuer.startswith("https:"))
     app.add_middleware(CorrelationMiddleware)
     problems.install(app)
     answers.install(app)
     return app
 
 
-def _parts(settings: IssuerSettings, pool: Pool, relay: Relay) -> Parts:
+def mount(app: FastAPI, parts: Parts, people: People, *, cookie_key: bytes) -> None:
+    """Endpoints for machines and pages for people."""
+
+    async def verify_id_token_hint(token: str) -> IdTokenHint | None:
+        claims = await parts.keyring.claims(token, issuer=parts.issuer, expired_too=True)
+        return None if claims is None else _id_token_hint(claims)
+
+    app.include_router(router(parts))
+    app.include_router(
+        pages.router(
+            people,
+            issuer=parts.issuer,
+            cookie_key=cookie_key,
+            verify_id_token_hint=verify_id_token_hint,
+            trusted_proxies=parts.trusted_proxies,
+        ),
+        prefix=path_of(parts.issuer),
+    )
+
+
+def make_parts(
+    settings: IssuerSettings, pool: Pool, feed: Feed, *, poke: Callable[[], None]
+) -> Parts:
+    """What the endpoints work with."""
     hash_key = settings.key("personal_data_hash_key")
     return Parts(
         issuer=settings.url,
-        families=Families(pool, settings.mac_keys, hash_key=hash_key, poke=relay.poke),
+        families=Families(pool, settings.mac_keys, hash_key=hash_key, poke=poke),
         tokens=Tokens(settings.url, hash_key),
         keyring=Keyring(pool, settings.key("key_encryption_key")),
         clients=KnownClients(pool),
-        guesses=Guesses(pool),
-        feed=revocations_feed(settings.kafka_bootstrap, pool, poke=relay.poke),
+        guesses=Guesses(pool, poke),
+        feed=feed,
         max_staleness=settings.max_staleness,
         id_token_alg=settings.id_token_alg,
         access_token_alg=settings.access_token_alg,
@@ -95,26 +128,17 @@ def _parts(settings: IssuerSettings, pool: Pool, relay: Relay) -> Parts:
     )
 
 
-def _pages(settings: IssuerSettings, parts: Parts, people: People) -> APIRouter:
-    async def verify_id_token_hint(token: str) -> IdTokenHint | None:
-        claims = parts.tokens.verified(token, parts.keyring.published, expired_too=True)
-        if claims is None or "jti" in claims:
-            return None
-        try:
-            session = UUID(claims["sid"]) if "sid" in claims else None
-            return IdTokenHint(
-                subject=UUID(claims["sub"]), session=session, client_id=claims["aud"]
-            )
-        except (KeyError, ValueError):
-            return None
+def _id_token_hint(claims: dict[str, Any]) -> IdTokenHint | None:
+    """An access token is no hint: it has a `jti`."""
+    if "jti" in claims:
+        return None
+    session = UUID(claims["sid"]) if "sid" in claims else None
+    return IdTokenHint(subject=UUID(claims["sub"]), session=session, client_id=claims["aud"])
 
-    return pages.router(
-        people,
-        issuer=settings.url,
-        cookie_key=settings.key("cookie_key"),
-        verify_id_token_hint=verify_id_token_hint,
-        trusted_proxies=settings.trusted_proxies,
-    )
+
+async def _tell_last_guesses(parts: Parts) -> None:
+    with contextlib.suppress(*UNAVAILABLE):
+        await parts.guesses.tell()
 
 
 def _background(parts: Parts, people: People, relay: Relay) -> Background:

@@ -70,7 +70,9 @@ class IssuerSettings(ServiceSettings):
         local = parts.hostname in {"127.0.0.1", "::1", "localhost"}
         if parts.scheme != "https" and not (parts.scheme == "http" and local):
             raise ValueError("must be https (http only on a loopback address)")
-        if parts.query or parts.fragment or value.endswith("/"):
+        if not parts.hostname or "@" in parts.netloc:
+            raise ValueError("must name a host, and no user")
+        if "?" in value or "#" in value or value.endswith("/"):
             raise ValueError("must have no query, no fragment and no slash at its end (RFC 8414)")
         return value
 

@@ -1,16 +1,23 @@
 """OAuth answers and errors as JSON; nothing of them may be kept by anybody (RFC 6749 section 5)."""
 
+import asyncio
 from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
+from starlette.requests import ClientDisconnect
 
-from oauth.errors import InvalidRequest, OAuthError
-from oauth.forms import MalformedError, parse_form
+from issuer.store.unavailable import UNAVAILABLE
+from oauth.errors import InvalidRequest, OAuthError, ServerError, TemporarilyUnavailable
+from oauth.forms import LONGEST, MalformedError, parse_form
 from servicekit import metrics
 
 NOT_STORED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+
+BODY_SECONDS = 10.0
+"""How long a body may take to arrive: it fits into a few packets."""
+
 _log = structlog.get_logger()
 
 
@@ -23,12 +30,26 @@ async def read_form(request: Request) -> dict[str, str]:
     """The parameters of a POST.
 
     Raises:
-        InvalidRequest: not a form, or a malformed one.
+        InvalidRequest: not a form, a malformed or too long one, or it did not arrive.
     """
     try:
-        return parse_form(await request.body(), request.headers.get("content-type"))
+        async with asyncio.timeout(BODY_SECONDS):
+            body = await _read(request)
+        return parse_form(body, request.headers.get("content-type"))
     except MalformedError as error:
         raise InvalidRequest(why=f"The request is malformed: {error}.") from None
+    except (TimeoutError, ClientDisconnect):
+        raise InvalidRequest(why="The request did not arrive.") from None
+
+
+async def _read(request: Request) -> bytes:
+    """The body, given up as soon as it is too long to be parsed."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LONGEST:
+            raise MalformedError("too long")
+    return body
 
 
 def required(form: dict[str, str], name: str) -> str:
@@ -42,13 +63,31 @@ def required(form: dict[str, str], name: str) -> str:
     return form[name]
 
 
-def install(app: FastAPI) -> None:
-    """Let an app answer OAuth errors."""
+def refused(error: OAuthError) -> JSONResponse:
+    """An error as RFC 6749 section 5.2 wants it."""
+    why = error.why if isinstance(error, InvalidRequest) else None
+    body = {"error": error.code, "error_description": why or error.description}
+    return JSONResponse(body, error.status, headers={**NOT_STORED, **error.headers})
 
-    @app.exception_handler(OAuthError)
-    async def refused(request: Request, error: OAuthError) -> JSONResponse:
+
+def install(app: FastAPI) -> None:
+    """Let an app answer OAuth errors, whatever went wrong."""
+
+    async def told(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, OAuthError)  # noqa: S101 -- registered for these
         metrics.increment("revocast_tokens_refused_total", error=error.code)
         _log.info("refused", path=request.url.path, error=error.code, detail=error.detail)
-        why = error.why if isinstance(error, InvalidRequest) else None
-        body = {"error": error.code, "error_description": why or error.description}
-        return JSONResponse(body, error.status, headers={**NOT_STORED, **error.headers})
+        return refused(error)
+
+    async def unavailable(request: Request, error: Exception) -> JSONResponse:
+        _log.warning("database unavailable", path=request.url.path, error=type(error).__name__)
+        return refused(TemporarilyUnavailable())
+
+    async def unexpected(request: Request, error: Exception) -> JSONResponse:
+        _log.error("unexpected", path=request.url.path, exc_info=error)
+        return refused(ServerError())
+
+    app.add_exception_handler(OAuthError, told)
+    for each in UNAVAILABLE:
+        app.add_exception_handler(each, unavailable)
+    app.add_exception_handler(Exception, unexpected)

@@ -14,13 +14,14 @@ from oauth.errors import InvalidClient, InvalidRequest, TooManyRequests
 from oauth.forms import MalformedError
 
 LONGEST_ID = 128
+ASSERTION = "client_assertion"
 
 
 async def authenticated(parts: Parts, request: Request, form: dict[str, str]) -> Client:
     """The client that makes a request.
 
     Raises:
-        InvalidRequest: it authenticates in two ways, or malformed.
+        InvalidRequest: it authenticates in two ways at once.
         InvalidClient: it does not say who it is, or does not prove it.
         TooManyRequests: it was wrong too often lately.
     """
@@ -34,23 +35,32 @@ async def authenticated(parts: Parts, request: Request, form: dict[str, str]) ->
 
 def _presented(request: Request, form: dict[str, str]) -> Credentials:
     headers = request.headers.getlist("authorization")
-    if len(headers) > 1:
-        raise InvalidRequest(why="More than one Authorization header.")
-    if not headers:
-        if "client_id" not in form:
-            raise InvalidClient("no client authentication")
-        return _bounded(Credentials(form["client_id"], form.get("client_secret")))
+    ways = len(headers) + ("client_secret" in form) + (ASSERTION in form)
+    if ways > 1:
+        raise InvalidRequest(why="The client authenticates in two ways at once.")
+    if ASSERTION in form:
+        raise InvalidClient("an assertion, which is not supported")
+    return _bounded(_basic(headers[0], form) if headers else _in_form(form))
+
+
+def _in_form(form: dict[str, str]) -> Credentials:
+    if "client_id" not in form:
+        raise InvalidClient("no client authentication")
+    return Credentials(form["client_id"], form.get("client_secret"))
+
+
+def _basic(header: str, form: dict[str, str]) -> Credentials:
+    """An attempt in the header that fails is always answered 401 (RFC 6749 section 5.2)."""
     try:
-        basic = parse_basic(headers[0])
+        basic = parse_basic(header)
     except MalformedError as error:
-        raise InvalidRequest(why=f"Malformed: {error}.") from None
+        raise InvalidClient(f"malformed Basic credentials: {error}") from None
     if basic is None:
         raise InvalidClient("another scheme than Basic")
-    if "client_secret" in form:
-        raise InvalidRequest(why="The client authenticates in two ways at once.")
-    if form.get("client_id", basic[0]) != basic[0]:
+    client_id, secret = basic
+    if form.get("client_id", client_id) != client_id:
         raise InvalidRequest(why="client_id and the Authorization header disagree.")
-    return _bounded(Credentials(basic[0], basic[1]))
+    return Credentials(client_id, secret or None)
 
 
 def _bounded(credentials: Credentials) -> Credentials:

@@ -3,7 +3,7 @@
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-PATHS = frozenset({"/token", "/revoke", "/userinfo"})
+PATHS = ("/token", "/revoke", "/userinfo")
 WELL_KNOWN = "/.well-known/"
 
 
@@ -11,23 +11,26 @@ class OpenEndpoints:
     """Cross-origin access to the token, revocation and userinfo endpoints and the documents.
 
     Any origin may: these endpoints know a caller by what it presents, never by a cookie, so an
-    origin that calls them has no more power than a program without a browser. The authorization
-    endpoint and the pages are closed, as RFC 9700 section 2.1 asks.
+    origin that calls them has no more power than a program without a browser; and a preflight does
+    not say for which client it asks. The authorization endpoint and the pages are closed, as RFC
+    9700 section 2.1 asks, and introspection is nothing for browsers.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, prefix: str = "") -> None:
         self.app = app
+        self._paths = frozenset(prefix + path for path in PATHS)
+        self._documents = (WELL_KNOWN, prefix + WELL_KNOWN)
         self.open = CORSMiddleware(
             app,
             allow_origins=["*"],
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type"],
-            expose_headers=["WWW-Authenticate", "Retry-After"],
+            expose_headers=["WWW-Authenticate", "Retry-After", "X-Request-Id"],
             max_age=3600,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         path = scope.get("path", "")
-        is_open = scope["type"] == "http" and (path in PATHS or path.startswith(WELL_KNOWN))
-        await (self.open if is_open else self.app)(scope, receive, send)
+        is_open = path in self._paths or path.startswith(self._documents)
+        await (self.open if scope["type"] == "http" and is_open else self.app)(scope, receive, send)

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from issuer.api.answers import answer, read_form, required
 from issuer.api.client_auth import authenticated
 from issuer.api.parts import Parts
-from issuer.api.presented import access_token, is_live
+from issuer.api.presented import AccessToken, is_live, presented_token
 from issuer.domain.client import Client
 from issuer.usecases.introspect_token import refresh_token_is_live
 from oauth import scopes
@@ -16,6 +16,22 @@ from oauth.errors import InvalidClient, TemporarilyUnavailable
 
 INACTIVE: dict[str, Any] = {"active": False}
 """All that anybody learns of a token that is dead, unknown, or none of their business."""
+
+TOLD = (
+    "iss",
+    "sub",
+    "aud",
+    "client_id",
+    "scope",
+    "jti",
+    "iat",
+    "exp",
+    "auth_time",
+    "acr",
+    "sid",
+    "family",
+)
+"""The claims of an access token that stand in the answer as they are (RFC 7662 section 2.2)."""
 
 
 async def introspect(parts: Parts, request: Request) -> JSONResponse:
@@ -40,23 +56,12 @@ def _may_see(client: Client, issued_to: str) -> bool:
 
 
 async def _of_access_token(parts: Parts, client: Client, presented: str) -> dict[str, Any] | None:
-    token = access_token(parts, presented)
-    if token is None or not _may_see(client, token.client_id) or not await is_live(parts, token):
+    token = await presented_token(parts, presented)
+    if not isinstance(token, AccessToken) or not _may_see(client, token.client_id):
         return None
-    told = (
-        "iss",
-        "sub",
-        "aud",
-        "client_id",
-        "scope",
-        "jti",
-        "iat",
-        "exp",
-        "auth_time",
-        "acr",
-        "sid",
-    )
-    claims = {name: token.claims[name] for name in told if name in token.claims}
+    if not await is_live(parts, token):
+        return None
+    claims = {name: token.claims[name] for name in TOLD if name in token.claims}
     return {"active": True, "token_type": "Bearer", **claims}
 
 

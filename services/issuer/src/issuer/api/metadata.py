@@ -3,7 +3,10 @@
 from typing import Any
 from urllib.parse import urlsplit
 
+from issuer.domain.authorization import PERSONAL_SCOPES
 from issuer.domain.client import GrantType
+from issuer.usecases.check_authorization_request import PROMPTS
+from issuer.usecases.sign_in import ACR
 
 OPENID_PATH = "/.well-known/openid-configuration"
 OAUTH_PATH = "/.well-known/oauth-authorization-server"
@@ -21,7 +24,7 @@ def metadata(issuer: str, *, scopes: frozenset[str], id_token_algs: list[str]) -
         "revocation_endpoint": f"{issuer}/revoke",
         "introspection_endpoint": f"{issuer}/introspect",
         "end_session_endpoint": f"{issuer}/logout",
-        "scopes_supported": sorted(scopes | {"openid", "profile", "email"}),
+        "scopes_supported": sorted(scopes | PERSONAL_SCOPES),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "grant_types_supported": [grant.value for grant in GrantType],
@@ -45,6 +48,8 @@ def metadata(issuer: str, *, scopes: frozenset[str], id_token_algs: list[str]) -
             "preferred_username",
             "email",
         ],
+        "acr_values_supported": [ACR],
+        "prompt_values_supported": sorted(PROMPTS),
         "claims_parameter_supported": False,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
@@ -52,6 +57,11 @@ def metadata(issuer: str, *, scopes: frozenset[str], id_token_algs: list[str]) -
     }
 
 
+def path_of(issuer: str) -> str:
+    """The path of an issuer's URL, under which its endpoints are; usually none."""
+    return urlsplit(issuer).path.rstrip("/")
+
+
 def oauth_path(issuer: str) -> str:
     """RFC 8414 section 3.1: an issuer's path comes after the well-known part."""
-    return OAUTH_PATH + urlsplit(issuer).path.rstrip("/")
+    return OAUTH_PATH + path_of(issuer)

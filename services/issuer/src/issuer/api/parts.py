@@ -12,7 +12,7 @@ from issuer.store.families import Families
 from issuer.usecases.guesses import Guesses
 from issuer.usecases.keyring import Keyring
 from issuer.usecases.known_clients import KnownClients
-from revocast import KafkaFeed
+from revocast import Feed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class Parts:
     keyring: Keyring
     clients: KnownClients
     guesses: Guesses
-    feed: KafkaFeed
+    feed: Feed
     max_staleness: timedelta
     id_token_alg: str
     access_token_alg: str

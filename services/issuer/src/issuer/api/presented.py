@@ -8,6 +8,8 @@ from uuid import UUID
 from issuer.api.parts import Parts
 from issuer.usecases.introspect_token import access_token_is_live
 
+_OF_ACCESS_TOKENS = frozenset({"jti", "client_id", "scope"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessToken:
@@ -16,8 +18,7 @@ class AccessToken:
     jti: str
     subject: str
     client_id: str
-    scope: str
-    resource: str
+    scope: frozenset[str]
     issued_at: datetime
     expires_at: datetime
     family: UUID | None
@@ -25,20 +26,26 @@ class AccessToken:
     claims: dict[str, Any]
 
 
-def access_token(parts: Parts, token: str) -> AccessToken | None:
-    """A token -> its claims; None for anything that is no valid access token of ours.
+@dataclass(frozen=True, slots=True)
+class IdToken:
+    """A token of ours that is none for an API: it can be neither used nor revoked."""
 
-    An ID token has no `jti` and no `client_id`, so it is none.
+
+async def presented_token(parts: Parts, token: str) -> AccessToken | IdToken | None:
+    """A token's text -> what it is; None for anything that is no valid JWT of ours.
+
+    An ID token has no `jti`, no `client_id` and no `scope`.
     """
-    claims = parts.tokens.verified(token, parts.keyring.published)
-    if claims is None or not {"jti", "client_id", "scope", "sub", "aud"} <= claims.keys():
+    claims = await parts.keyring.claims(token, issuer=parts.issuer)
+    if claims is None:
         return None
+    if not claims.keys() >= _OF_ACCESS_TOKENS:
+        return IdToken()
     return AccessToken(
         jti=claims["jti"],
         subject=claims["sub"],
         client_id=claims["client_id"],
-        scope=claims["scope"],
-        resource=claims["aud"],
+        scope=frozenset(claims["scope"].split()),
         issued_at=datetime.fromtimestamp(claims["iat"], UTC),
         expires_at=datetime.fromtimestamp(claims["exp"], UTC),
         family=_uuid(claims.get("family")),

@@ -2,12 +2,12 @@
 
 import hashlib
 import json
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse
 
 from issuer.api.introspect import introspect
-from issuer.api.metadata import OPENID_PATH, metadata, oauth_path
+from issuer.api.metadata import OPENID_PATH, metadata, oauth_path, path_of
 from issuer.api.parts import Parts
 from issuer.api.revoke import revoke
 from issuer.api.token import token
@@ -16,33 +16,36 @@ from issuer.api.userinfo import userinfo
 DOCUMENT_SECONDS = 300
 """How long caches may keep documents and keys: half of what a new key waits before it signs."""
 
+READ = ["GET", "HEAD"]
+
 
 def router(parts: Parts) -> APIRouter:
-    """The machine-facing endpoints of an issuer."""
-    routes = APIRouter()
+    """The machine-facing endpoints of an issuer, under the path of its URL."""
+    routes = APIRouter(include_in_schema=False)
+    path = path_of(parts.issuer)
 
-    @routes.post("/token")
+    @routes.post(f"{path}/token")
     async def token_endpoint(request: Request) -> Response:
         return await token(parts, request)
 
-    @routes.post("/revoke")
+    @routes.post(f"{path}/revoke")
     async def revocation_endpoint(request: Request) -> Response:
         return await revoke(parts, request)
 
-    @routes.post("/introspect")
+    @routes.post(f"{path}/introspect")
     async def introspection_endpoint(request: Request) -> Response:
         return await introspect(parts, request)
 
-    @routes.api_route("/userinfo", methods=["GET", "POST"])
+    @routes.api_route(f"{path}/userinfo", methods=["GET", "POST"])
     async def userinfo_endpoint(request: Request) -> Response:
         return await userinfo(parts, request)
 
-    @routes.get("/.well-known/jwks.json")
+    @routes.api_route(f"{path}/.well-known/jwks.json", methods=READ)
     async def jwks(request: Request) -> Response:
-        return _document(request, {"keys": list(parts.keyring.published.values())})
+        return _document(request, {"keys": [key.jwk for key in parts.keyring.published.values()]})
 
-    @routes.get(OPENID_PATH)
-    @routes.get(oauth_path(parts.issuer))
+    @routes.api_route(f"{path}{OPENID_PATH}", methods=READ)
+    @routes.api_route(oauth_path(parts.issuer), methods=READ)
     async def document(request: Request) -> Response:
         scopes = await parts.clients.scopes()
         return _document(
@@ -52,9 +55,16 @@ def router(parts: Parts) -> APIRouter:
     return routes
 
 
-def _document(request: Request, body: dict[str, object]) -> Response:
-    etag = f'"{hashlib.sha256(json.dumps(body).encode()).hexdigest()[:32]}"'
+def _document(request: Request, body: dict[str, Any]) -> Response:
+    content = json.dumps(body, separators=(",", ":")).encode()
+    etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
     headers = {"Cache-Control": f"public, max-age={DOCUMENT_SECONDS}", "ETag": etag}
-    if request.headers.get("if-none-match") == etag:
+    if _has_it(request.headers.get("if-none-match", ""), etag):
         return Response(status_code=304, headers=headers)
-    return JSONResponse(body, headers=headers)
+    return Response(content, media_type="application/json", headers=headers)
+
+
+def _has_it(if_none_match: str, etag: str) -> bool:
+    """Weak comparison (RFC 9110 section 13.1.2)."""
+    named = {each.strip().removeprefix("W/") for each in if_none_match.split(",")}
+    return bool(named & {"*", etag})

@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 from issuer.api.answers import answer, read_form, required
 from issuer.api.client_auth import authenticated
 from issuer.api.parts import Parts
+from issuer.domain.authorization import PERSONAL_SCOPES
 from issuer.domain.client import Client, GrantType
 from issuer.domain.outcomes import Minted, Refused, ScopeRefused, TargetRefused, TryLater
 from issuer.usecases.exchange_code import exchange_code
@@ -102,9 +103,7 @@ async def _decide(
                 correlation_id=name,
             )
         case GrantType.CLIENT_CREDENTIALS:
-            scope = _scope(form) or client.scopes
-            if not scope <= client.scopes:
-                raise InvalidScope("more than the client may have")
+            scope = _own_scope(client, form)
             return await issue_for_client(
                 parts.families,
                 client,
@@ -126,6 +125,16 @@ def _scope(form: dict[str, str]) -> frozenset[str] | None:
         raise InvalidScope("not scope tokens") from None
 
 
+def _own_scope(client: Client, form: dict[str, str]) -> frozenset[str]:
+    """What a client asks for itself: all it may have by default, and nothing of a person's."""
+    allowed = client.scopes - PERSONAL_SCOPES
+    scope = _scope(form)
+    scope = allowed if scope is None else scope
+    if not scope or not scope <= allowed:
+        raise InvalidScope("nothing, or more than the client may have")
+    return scope
+
+
 def _resource(parts: Parts, client: Client, scope: frozenset[str], form: dict[str, str]) -> str:
     resource = form.get("resource")
     if resource is None:
@@ -137,7 +146,7 @@ def _resource(parts: Parts, client: Client, scope: frozenset[str], form: dict[st
 
 async def _tokens(parts: Parts, minted: Minted) -> dict[str, Any]:
     resource = await parts.clients.resource(minted.resource, alg=parts.access_token_alg)
-    signer = parts.keyring.signer(resource.alg)
+    signer = await parts.keyring.signer(resource.alg)
     access_token = parts.tokens.access_token(minted, signer, resource)
     body: dict[str, Any] = {
         "access_token": access_token,
@@ -148,6 +157,6 @@ async def _tokens(parts: Parts, minted: Minted) -> dict[str, Any]:
     if minted.refresh_token is not None:
         body["refresh_token"] = minted.refresh_token
     if minted.id_token:
-        signer = parts.keyring.signer(parts.id_token_alg)
+        signer = await parts.keyring.signer(parts.id_token_alg)
         body["id_token"] = parts.tokens.id_token(minted, signer, access_token)
     return body

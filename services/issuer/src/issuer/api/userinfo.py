@@ -1,53 +1,86 @@
 """The userinfo endpoint (OpenID Connect Core 5.3), protected by bearer tokens (RFC 6750)."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from fastapi import Request
 from fastapi.responses import JSONResponse
 
-from issuer.api.answers import NOT_STORED
+from issuer.api.answers import NOT_STORED, read_form
 from issuer.api.parts import Parts
-from issuer.api.presented import access_token, is_live
+from issuer.api.presented import AccessToken, is_live, presented_token
+from issuer.domain.authorization import Account
 from issuer.store import accounts
+from oauth.errors import InvalidRequest as InvalidForm
+from oauth.forms import CONTENT_TYPE
+from revocast import InsufficientScope, InvalidRequest, InvalidToken, NoToken, TokenRefused
+from revocast.bearer import response_headers, token_of
 
-SCHEME = "bearer"
+SCOPE = "openid"
+FORM_PARAMETER = "access_token"
 
 
 async def userinfo(parts: Parts, request: Request) -> JSONResponse:
     """What the scopes of a token allow its client to know about the person."""
-    presented = _bearer(request)
-    if presented is None:
-        return _refused(401)
-    token = access_token(parts, presented)
-    if token is None or token.family is None or not await is_live(parts, token):
-        return _refused(401, "invalid_token", "The access token is malformed, expired or revoked.")
-    granted = frozenset(token.scope.split())
-    if "openid" not in granted:
-        return _refused(403, "insufficient_scope", "The scope openid is needed.", scope="openid")
-    async with parts.families.pool.acquire() as connection:
-        account = await accounts.find(connection, UUID(token.subject))
-    if account is None or account.disabled:
-        return _refused(401, "invalid_token", "The access token is malformed, expired or revoked.")
+    try:
+        token = await _token(parts, await _presented(request))
+        account = await _account(parts, token)
+    except TokenRefused as refused:
+        return _refused(parts, refused)
     claims: dict[str, Any] = {"sub": token.subject}
-    if "profile" in granted:
+    if "profile" in token.scope:
         claims |= {"name": account.name, "preferred_username": account.username}
-    if "email" in granted and account.email is not None:
+    if "email" in token.scope and account.email is not None:
         claims["email"] = account.email
     return JSONResponse(claims, headers=NOT_STORED)
 
 
-def _bearer(request: Request) -> str | None:
-    headers = request.headers.getlist("authorization")
-    scheme, _, token = (headers[0] if len(headers) == 1 else "").partition(" ")
-    return token.strip() if scheme.lower() == SCHEME and token.strip() else None
+async def _presented(request: Request) -> str:
+    """The bearer token, from the header or a form (RFC 6750 sections 2.1 and 2.2), not from both.
+
+    Raises:
+        NoToken, InvalidRequest: there is none, or more than one.
+    """
+    in_form = await _in_form(request)
+    headers: Sequence[tuple[bytes, bytes]] = request.headers.raw
+    if in_form is None:
+        return token_of(headers)
+    if "authorization" in request.headers:
+        raise InvalidRequest("a token in the header and another in the form")
+    return in_form
 
 
-def _refused(status: int, error: str = "", why: str = "", *, scope: str = "") -> JSONResponse:
+async def _in_form(request: Request) -> str | None:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if request.method != "POST" or media_type != CONTENT_TYPE:
+        return None
+    try:
+        return (await read_form(request)).get(FORM_PARAMETER)
+    except InvalidForm as error:
+        raise InvalidRequest(error.detail) from None
+
+
+async def _token(parts: Parts, text: str) -> AccessToken:
+    token = await presented_token(parts, text)
+    if not isinstance(token, AccessToken) or not await is_live(parts, token):
+        raise InvalidToken("not a live access token of ours")
+    if SCOPE not in token.scope or token.family is None:
+        raise InsufficientScope("a token without openid, or of no person", scopes={SCOPE})
+    return token
+
+
+async def _account(parts: Parts, token: AccessToken) -> Account:
+    async with parts.families.pool.acquire() as connection:
+        account = await accounts.find(connection, UUID(token.subject))
+    if account is None or account.disabled:
+        raise InvalidToken("no such account, or it is switched off")
+    return account
+
+
+def _refused(parts: Parts, refused: TokenRefused) -> JSONResponse:
     """RFC 6750 section 3: no error code when nothing was presented."""
-    challenge = 'Bearer realm="userinfo"'
-    for name, value in (("error", error), ("error_description", why), ("scope", scope)):
-        if value:
-            challenge += f', {name}="{value}"'
-    body = {"error": error, "error_description": why} if error else {}
-    return JSONResponse(body, status, headers={**NOT_STORED, "WWW-Authenticate": challenge})
+    known = not isinstance(refused, NoToken)
+    body = {"error": refused.error, "error_description": refused.description} if known else {}
+    headers = response_headers(refused, realm=parts.issuer, scopes={SCOPE})
+    return JSONResponse(body, refused.status, headers={**NOT_STORED, **headers})

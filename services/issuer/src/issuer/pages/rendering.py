@@ -20,7 +20,7 @@ _HEADERS = {
 }
 _SCOPES = {
     "openid": "Know that it is you",
-    "profile": "See your name",
+    "profile": "See your name and username",
     "email": "See your e-mail address",
 }
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import jwt
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm, get_default_algorithms
 
 PrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
 
@@ -21,6 +22,12 @@ RSA_BITS = 3072
 
 NONCE_BYTES = 12
 
+_SIGNERS = {name: get_default_algorithms()[name] for name in ALGORITHMS}
+
+
+class UnsealError(Exception):
+    """A private key can't be opened: KEY_ENCRYPTION_KEY is another one, or the row was changed."""
+
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
@@ -30,6 +37,25 @@ class SigningKey:
     alg: str
     private: PrivateKey
     public_jwk: dict[str, Any]
+
+    def sign(self, message: bytes) -> bytes:
+        """The signature as JWS writes it (RFC 7518 section 3)."""
+        return _SIGNERS[self.alg].sign(message, self.private)
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """A published key: its JWK, and the same as PyJWT verifies with."""
+
+    kid: str
+    alg: str
+    jwk: dict[str, Any]
+    public: Any
+
+    @classmethod
+    def of(cls, jwk: dict[str, Any]) -> "PublicKey":
+        """A key from its JWK."""
+        return cls(jwk["kid"], jwk["alg"], jwk, jwt.PyJWK(jwk).key)
 
 
 def generate(alg: str) -> SigningKey:
@@ -63,20 +89,18 @@ def unseal(
     """A key as it was sealed.
 
     Raises:
-        cryptography.exceptions.InvalidTag: another KEY_ENCRYPTION_KEY, or the row was changed.
+        UnsealError: another KEY_ENCRYPTION_KEY, or the row was changed.
     """
     nonce, encrypted = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
-    plain = AESGCM(key_encryption_key).decrypt(nonce, encrypted, kid.encode())
+    try:
+        plain = AESGCM(key_encryption_key).decrypt(nonce, encrypted, kid.encode())
+    except InvalidTag:
+        raise UnsealError(f"signing key {kid} was sealed with another key") from None
     private = serialization.load_der_private_key(plain, password=None)
     assert isinstance(  # noqa: S101 -- what we sealed is one of these
         private, ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
     )
     return SigningKey(kid, alg, private, public_jwk)
-
-
-def public_key(jwk: dict[str, Any]) -> Any:
-    """A published JWK -> the key that PyJWT verifies with."""
-    return jwt.PyJWK(jwk).key
 
 
 def _public_members(private: PrivateKey) -> dict[str, Any]:

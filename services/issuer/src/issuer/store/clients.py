@@ -47,6 +47,29 @@ async def add(connection: Connection, client: Client) -> bool:
     return bool(status == "INSERT 0 1")
 
 
+async def hold(connection: Connection, client_id: str) -> Client | None:
+    """The client of an id, locked until the transaction ends."""
+    row = await connection.fetchrow(
+        f"SELECT {_COLUMNS}, {_RESOURCE_SCOPES} FROM client WHERE client_id = $1 FOR UPDATE",  # noqa: S608 -- a constant
+        client_id,
+    )
+    return None if row is None else _client(row)
+
+
+async def replace_all(connection: Connection, client: Client) -> None:
+    """Write every member of a client that the caller holds."""
+    places = ", ".join(f"{name} = ${number}" for number, name in enumerate(_STORED, start=1))
+    await connection.execute(
+        f"UPDATE client SET {places} WHERE client_id = $1",  # noqa: S608 -- field names
+        *(_column(getattr(client, name)) for name in _STORED),
+    )
+
+
+def difference(one: Client, other: Client) -> tuple[str, ...]:
+    """The names of the stored members in which two clients differ."""
+    return tuple(name for name in _STORED if getattr(one, name) != getattr(other, name))
+
+
 async def set_disabled(connection: Connection, client_id: str, *, disabled: bool) -> bool:
     """Switch a client off or on; False when nothing changed."""
     status = await connection.execute(

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from issuer.domain.client import Client, GrantType, Resource
+from issuer.domain.registration import client_objection, resource_objection
 from issuer.store import clients, cuts
 from messaging import outbox
-from oauth import redirect_uris, scopes
+from oauth import scopes
 from revocast_contracts.activity import ClientChanged, ClientRegistered
 from revocast_contracts.envelope import Data, Draft
 from revocast_contracts.lifecycle import ClientDisabled
@@ -59,7 +60,7 @@ async def register_client(
     pool: Pool, client: Client, *, confidential: bool, actor: str, correlation_id: str
 ) -> Registered | RegistrationRefused:
     """Register a client; a confidential one gets a secret."""
-    why = objection(client, confidential=confidential)
+    why = client_objection(client, confidential=confidential)
     if why is not None:
         return RegistrationRefused(why)
     secret = secrets.token_urlsafe(SECRET_BYTES) if confidential else None
@@ -80,23 +81,27 @@ async def register_client(
     return Registered(client, secret)
 
 
-def objection(client: Client, *, confidential: bool) -> str | None:
-    """Why a registration is refused; None when it is not."""
-    if not client.client_id.isascii() or not 1 <= len(client.client_id) <= 128:
-        return "client_id: 1 to 128 ASCII characters"
-    if GrantType.CLIENT_CREDENTIALS in client.grants and not confidential:
-        return "client_credentials is for clients that can keep a secret (RFC 6749 section 4.4)"
-    if GrantType.AUTHORIZATION_CODE in client.grants and not client.redirect_uris:
-        return "redirect_uris: the code grant needs one"
-    if not confidential and not client.pkce_required:
-        return "a public client can't do without PKCE"
-    for uri in (*client.redirect_uris, *client.post_logout_redirect_uris):
-        why = redirect_uris.objection(uri, native=client.native)
+async def change_client(
+    pool: Pool, changed: Client, *, actor: str, correlation_id: str
+) -> tuple[str, ...] | RegistrationRefused:
+    """Replace a client's registration; the names of the members that changed, none if none did.
+
+    Its secret and whether it is disabled stay as they are: those have acts of their own.
+    """
+    async with transaction(pool) as connection:
+        current = await clients.hold(connection, changed.client_id)
+        if current is None:
+            return RegistrationRefused("client_id: there is no such client")
+        changed = replace(changed, secret_sha256=current.secret_sha256, disabled=current.disabled)
+        why = client_objection(changed, confidential=current.confidential)
         if why is not None:
-            return f"{uri}: {why}"
-    if client.scopes and not scopes.is_valid(scopes.render(client.scopes)):
-        return "scopes: not scope tokens of RFC 6749 section 3.3"
-    return None
+            return RegistrationRefused(why)
+        names = clients.difference(current, changed)
+        if names:
+            await clients.replace_all(connection, changed)
+            event = ClientChanged(client_id=changed.client_id, changed=names, actor=actor)
+            await _tell(connection, ISSUER_ACTIVITY, changed.client_id, event, correlation_id)
+    return names
 
 
 async def disable_client(pool: Pool, client_id: str, *, actor: str, correlation_id: str) -> bool:
@@ -124,10 +129,14 @@ async def enable_client(pool: Pool, client_id: str, *, actor: str, correlation_i
     return True
 
 
-async def put_resource(pool: Pool, resource: Resource) -> None:
+async def put_resource(pool: Pool, resource: Resource) -> RegistrationRefused | None:
     """Say how tokens for an API are made."""
+    why = resource_objection(resource)
+    if why is not None:
+        return RegistrationRefused(why)
     async with transaction(pool) as connection:
         await clients.put_resource(connection, resource)
+    return None
 
 
 async def replace_secret(

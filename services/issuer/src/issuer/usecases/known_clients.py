@@ -24,11 +24,13 @@ class KnownClients:
     _clients: dict[str, tuple[float, Client]] = field(default_factory=dict)
     _resources: tuple[float, dict[str, Resource]] = (0.0, {})
 
-    async def find(self, client_id: str, *, fresh: bool = False) -> Client | None:
-        """The client of an id; `fresh` asks the database in any case."""
-        remembered = self._clients.get(client_id)
-        if remembered is not None and not fresh and remembered[0] > time.monotonic():
-            return remembered[1]
+    def remembered(self, client_id: str) -> Client | None:
+        """The client of an id, if it was read a moment ago."""
+        until, client = self._clients.get(client_id, (0.0, None))
+        return client if until > time.monotonic() else None
+
+    async def read(self, client_id: str) -> Client | None:
+        """The client of an id as the database has it now."""
         async with self.pool.acquire() as connection:
             client = await clients.find(connection, client_id)
         if client is None:

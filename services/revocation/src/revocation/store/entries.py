@@ -13,6 +13,7 @@ from revocast_contracts.envelope import Draft
 from revocast_contracts.revocations import EntryCause, EntryState, RevocationEntry
 from revocast_contracts.selectors import Selector, SelectorKind
 from revocast_contracts.topics import REVOCATIONS
+from servicekit import metrics
 from servicekit.postgres import Connection
 
 COLUMNS = "entry_id, kind, value, state, not_before, expires_at, cause, correlation_id"
@@ -42,7 +43,7 @@ async def add(connection: Connection, caused: Sequence[CausedEntry]) -> None:
         SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[],
             $6::timestamptz[], $7::text[], $8::text[]) AS e ({COLUMNS})
         ORDER BY entry_id
-        ON CONFLICT (entry_id) DO NOTHING RETURNING {COLUMNS}
+        ON CONFLICT (entry_id) DO NOTHING RETURNING {COLUMNS}, sent_at
         """,  # noqa: S608 -- the columns are a constant
         [c.entry.entry_id for c in caused],
         [c.entry.selector.kind.value for c in caused],
@@ -70,7 +71,7 @@ async def apply(connection: Connection, caused: Sequence[CausedEntry]) -> None:
             AS a (applied_id, not_before, expires_at)
         WHERE entry.entry_id = a.applied_id AND entry.state = 'pending'
         RETURNING entry_id, kind, value, state, entry.not_before, entry.expires_at, cause,
-            correlation_id
+            correlation_id, sent_at
         """,
         ids,
         [c.entry.not_before for c in caused],
@@ -92,7 +93,7 @@ async def resend_pending(
         )
         UPDATE entry SET sent_at = clock_timestamp(), expires_at = clock_timestamp() + $2::interval
         FROM due WHERE entry.entry_id = due.entry_id AND state = 'pending'
-        RETURNING entry.{COLUMNS}
+        RETURNING entry.{COLUMNS}, sent_at
         """,  # noqa: S608 -- the columns are a constant
         older_than,
         lifetime,
@@ -102,14 +103,17 @@ async def resend_pending(
     return len(rows)
 
 
-async def forget_expired(connection: Connection, *, longer_ago: timedelta) -> None:
-    """Delete applied entries that expired longer ago; readers have forgotten them by themselves."""
-    await connection.execute(
+async def forget_expired(connection: Connection, *, longer_ago: timedelta, limit: int) -> int:
+    """Delete applied entries that expired longer ago, for readers have forgotten them; how many."""
+    rows = await connection.fetch(
         "DELETE FROM entry WHERE entry_id = ANY (ARRAY("
         " SELECT entry_id FROM entry WHERE state = 'applied'"
-        " AND expires_at < clock_timestamp() - $1::interval ORDER BY entry_id FOR UPDATE))",
+        " AND expires_at < clock_timestamp() - $1::interval LIMIT $2 FOR UPDATE SKIP LOCKED))"
+        " RETURNING 1",
         longer_ago,
+        limit,
     )
+    return len(rows)
 
 
 async def read_live(
@@ -157,12 +161,10 @@ def draft(entry: RevocationEntry, *, time: datetime, correlation_id: str) -> Dra
 
 
 async def _publish(connection: Connection, rows: Sequence[Any]) -> None:
-    if not rows:
-        return
-    now: datetime = await connection.fetchval("SELECT clock_timestamp()")
     for row in sorted(rows, key=lambda row: str(row["entry_id"])):
-        event = draft(_entry(row), time=now, correlation_id=row["correlation_id"])
+        event = draft(_entry(row), time=row["sent_at"], correlation_id=row["correlation_id"])
         await outbox.append(connection, REVOCATIONS, event)
+        metrics.increment("revocast_revocations_total", cause=row["cause"])
 
 
 def _entry(row: Any) -> RevocationEntry:

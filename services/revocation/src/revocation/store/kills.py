@@ -92,13 +92,16 @@ async def read_by_idempotency(connection: Connection, idempotency_sha256: bytes)
     return _kill(row) if row else None
 
 
-async def forget(connection: Connection, *, decided_before: timedelta) -> None:
-    """Delete kills completed and decided so long ago; the audit service keeps the decision."""
-    await connection.execute(
+async def forget(connection: Connection, *, decided_before: timedelta, limit: int) -> int:
+    """Delete kills completed and decided so long ago, for the audit keeps them; how many."""
+    rows = await connection.fetch(
         "DELETE FROM kill WHERE id = ANY (ARRAY(SELECT id FROM kill WHERE applied_at IS NOT NULL"
-        " AND decided_at < clock_timestamp() - $1::interval ORDER BY id FOR UPDATE))",
+        " AND decided_at < clock_timestamp() - $1::interval LIMIT $2 FOR UPDATE SKIP LOCKED))"
+        " RETURNING 1",
         decided_before,
+        limit,
     )
+    return len(rows)
 
 
 def _kill(row: Any) -> Kill:

@@ -60,16 +60,20 @@ async def write(connection: Connection, lineages: Mapping[str, Lineage]) -> None
     )
 
 
-async def forget(connection: Connection, *, ended_for: timedelta, silent_for: timedelta) -> None:
-    """Delete lineages of families that ended, or were not heard of, so long ago.
+async def forget(
+    connection: Connection, *, ended_for: timedelta, silent_for: timedelta, limit: int
+) -> int:
+    """Delete lineages of families that ended, or were not heard of, so long ago; how many.
 
     A family that speaks again is judged without its history, which loses nothing but evidence.
     """
-    await connection.execute(
+    rows = await connection.fetch(
         "DELETE FROM lineage WHERE family = ANY (ARRAY(SELECT family FROM lineage"
         " WHERE seen_at < clock_timestamp() - $2::interval"
         " OR ended AND seen_at < clock_timestamp() - $1::interval"
-        " ORDER BY family FOR UPDATE))",
+        " LIMIT $3 FOR UPDATE SKIP LOCKED)) RETURNING 1",
         ended_for,
         silent_for,
+        limit,
     )
+    return len(rows)

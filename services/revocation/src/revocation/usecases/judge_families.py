@@ -32,7 +32,11 @@ class Judged:
 async def judge_families(connection: Connection, events: Sequence[Event]) -> list[Judged]:
     """Advance the lineages of all families in the batch; every verdict, in the batch's order."""
     told = [(event, event.data) for event in events if isinstance(event.data, FamilyData)]
-    seen = [(event, data, data.family) for event, data in told if data.family is not None]
+    seen = [
+        (event, data, data.family)
+        for event, data in told
+        if data.family is not None and not (isinstance(data, TokenIssued) and not data.refreshable)
+    ]
     if not seen:
         return []
     known = await lineages.lock(connection, {family for _, _, family in seen})

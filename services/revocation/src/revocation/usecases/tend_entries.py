@@ -2,16 +2,17 @@
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from typing import NoReturn
 
 from revocast_contracts.lifetimes import ENTRY_LIFETIME, PENDING_RESENT, SKEW
 from revocation.store import entries, kills, lineages, upkeep
-from servicekit.postgres import Pool, transaction
+from servicekit.postgres import Connection, Pool, transaction
 
 BATCH = 1000
-"""So many pending entries go in one commit, so that no lock is held for long."""
+"""So many rows go in one commit, so that no lock is held for long."""
 
 KILLS_KEPT = timedelta(days=30)
 """How long an idempotency key is remembered, and a kill can be asked after."""
@@ -57,15 +58,21 @@ async def resend_pending(pool: Pool, *, poke: Callable[[], None]) -> int:
 
 
 async def forget(pool: Pool) -> None:
-    """Delete what nobody needs any more, each table in a transaction of its own."""
+    """Delete what nobody needs any more, in transactions of `BATCH` rows of one table."""
+    for step in (
+        partial(entries.forget_expired, longer_ago=SKEW, limit=BATCH),
+        partial(kills.forget, decided_before=KILLS_KEPT, limit=BATCH),
+        partial(
+            lineages.forget,
+            ended_for=ENDED_LINEAGES_KEPT,
+            silent_for=SILENT_LINEAGES_KEPT,
+            limit=BATCH,
+        ),
+    ):
+        while await _forget_some(pool, step) == BATCH:
+            pass
+
+
+async def _forget_some(pool: Pool, step: Callable[[Connection], Awaitable[int]]) -> int:
     async with transaction(pool) as connection:
-        if await upkeep.is_ours(connection):
-            await entries.forget_expired(connection, longer_ago=SKEW)
-    async with transaction(pool) as connection:
-        if await upkeep.is_ours(connection):
-            await kills.forget(connection, decided_before=KILLS_KEPT)
-    async with transaction(pool) as connection:
-        if await upkeep.is_ours(connection):
-            await lineages.forget(
-                connection, ended_for=ENDED_LINEAGES_KEPT, silent_for=SILENT_LINEAGES_KEPT
-            )
+        return await step(connection) if await upkeep.is_ours(connection) else 0
