@@ -1,8 +1,9 @@
 # Everything that people do here. Needs Python 3.11+ and make; nothing else has to be installed.
 .DEFAULT_GOAL := help
 PYTHON ?= python3
-VENV = .venv/bin/python
-DEVSTACK = env PYTHONPATH=libs/devstack/src $(PYTHON) -m
+VENV_DIR = .venv
+VENV = $(VENV_DIR)/bin/python
+DEVSTACK = env PYTHONPATH=libs/devstack/src VENV_DIR=$(VENV_DIR) $(PYTHON) -m
 MEMBERS = contracts/src libs/*/src services/*/src
 
 .PHONY: help setup run story test test-real test-all lint format types imports contracts lock clean \
@@ -39,7 +40,7 @@ types: dev-environment ## Type check (mypy, strict).
 	@$(VENV) -m mypy $(MEMBERS) tests bench examples
 
 imports: dev-environment ## Who may import whom (import-linter).
-	@.venv/bin/lint-imports
+	@$(VENV_DIR)/bin/lint-imports
 
 contracts: dev-environment ## Generate schemas, AsyncAPI and examples from the event models.
 	@$(VENV) -m revocast_contracts

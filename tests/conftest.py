@@ -1,5 +1,6 @@
 """The servers of a session and a fresh database per test; REVOCAST_TEST_PARTS chooses them."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -30,6 +31,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left:
         config.hook.pytest_deselected(items=left)
         items[:] = kept
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Where skips are forbidden, as in the pipeline, one that happened fails the run."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter is not None else []
+    if skipped and os.environ.get("REVOCAST_TEST_SKIPS") == "forbidden":
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(scope="session")

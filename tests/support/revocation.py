@@ -142,9 +142,7 @@ class Facts:
 
 def a_handler(*, ending: frozenset[Rule] = frozenset(Rule)) -> LifecycleHandler:
     """The consumer's handler, by default with every rule ending."""
-    return LifecycleHandler(
-        ending=ending, hash_key=HASH_KEY, completed=lambda ids: None, written=lambda: None
-    )
+    return LifecycleHandler(ending=ending, hash_key=HASH_KEY, completed=lambda ids: None)
 
 
 async def handle(pool: Pool, *batch: Received, handler: LifecycleHandler | None = None) -> None:

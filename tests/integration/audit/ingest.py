@@ -7,7 +7,6 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from secrets import token_hex
 
 from audit.consumers.events import record_events
 from messaging.consume import Consumer, Received
@@ -21,11 +20,10 @@ def topic_of(name: str) -> Topic:
     return replace(TOPICS[0], noun=noun, partitions=int(partitions))
 
 
-async def ingest(dsn: str, bootstrap: str, dies: float, topics: Sequence[Topic]) -> None:
-    """Record for ever; die between COPY and COMMIT with the given probability per batch.
-
-    The group is new each time: where reading goes on, Postgres says, and nobody waits for the dead.
-    """
+async def ingest(
+    dsn: str, bootstrap: str, group: str, dies: float, topics: Sequence[Topic]
+) -> None:
+    """Record for ever; die between COPY and COMMIT with the given probability per batch."""
 
     async def handle(connection: Connection, batch: Sequence[Received]) -> None:
         await record_events(connection, batch)
@@ -33,13 +31,10 @@ async def ingest(dsn: str, bootstrap: str, dies: float, topics: Sequence[Topic])
             os.kill(os.getpid(), signal.SIGKILL)
 
     pool = await create_pool(dsn, size=3, application_name="ingest")
-    consumer = Consumer(
-        pool, bootstrap=bootstrap, group=f"audit-{token_hex(4)}", topics=topics, handle=handle
-    )
+    consumer = Consumer(pool, bootstrap=bootstrap, group=group, topics=topics, handle=handle)
     await consumer.run()
 
 
 if __name__ == "__main__":
-    asyncio.run(
-        ingest(sys.argv[1], sys.argv[2], float(sys.argv[3]), [topic_of(n) for n in sys.argv[4:]])
-    )
+    dsn, bootstrap, group, dies, *names = sys.argv[1:]
+    asyncio.run(ingest(dsn, bootstrap, group, float(dies), [topic_of(name) for name in names]))

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 
 from audit.domain.search import Order, Search
 from audit.store import records
@@ -23,11 +24,11 @@ INGEST = Path(__file__).parent / "ingest.py"
 
 @contextmanager
 def _ingest(
-    dsn: str, kafka: Kafka, *topics: Topic, dies: float = 0.0
+    dsn: str, kafka: Kafka, *topics: Topic, group: str, dies: float = 0.0
 ) -> Iterator[subprocess.Popen[bytes]]:
     names = [f"{topic.noun}:{topic.partitions}" for topic in topics]
     process = subprocess.Popen(
-        [sys.executable, str(INGEST), dsn, kafka.bootstrap, str(dies), *names],
+        [sys.executable, str(INGEST), dsn, kafka.bootstrap, group, str(dies), *names],
         stdout=subprocess.DEVNULL,
     )
     try:
@@ -77,17 +78,17 @@ async def test_a_crash_at_any_moment_loses_and_doubles_nothing(
     topic = await own_topic(kafka.bootstrap, TOKEN_LIFECYCLE)
     stories = [Story() for _ in range(40)]
     told = _interleaved(stories, 60)
-    waves = [told[n : n + 240] for n in range(0, len(told), 240)]
-    killed = 0
+    waves = [told[n : n + 480] for n in range(0, len(told), 480)]
+    killed, group = 0, token_hex(4)
     async with writer(kafka.bootstrap) as producer:
-        for wave in waves:
+        for n, wave in enumerate(waves):
             await write(producer, topic, wave)
-            with _ingest(audit_database, kafka, topic, dies=0.5) as process:
+            with _ingest(audit_database, kafka, topic, group=group, dies=n % 2) as process:
                 await until(_ended_or_recorded(process, pool))
                 killed += process.poll() is not None
-    with _ingest(audit_database, kafka, topic):
+    with _ingest(audit_database, kafka, topic, group=group):
         await until(_count(pool, len(told)))
-    assert killed >= 2
+    assert killed == len(waves) // 2
     await _check(pool, stories, told)
 
 
@@ -108,15 +109,15 @@ def _ended_or_recorded(
 async def test_many_processes_at_once_record_once(
     audit_database: str, pool: Pool, kafka: Kafka
 ) -> None:
-    """Three processes that all believe they own every partition write one log together."""
+    """Three processes that all read every partition, each from the beginning, write one log."""
     topic = await own_topic(kafka.bootstrap, TOKEN_LIFECYCLE)
     stories = [Story() for _ in range(30)]
     told = _interleaved(stories, 40)
     async with writer(kafka.bootstrap) as producer:
         with (
-            _ingest(audit_database, kafka, topic),
-            _ingest(audit_database, kafka, topic),
-            _ingest(audit_database, kafka, topic),
+            _ingest(audit_database, kafka, topic, group=token_hex(4)),
+            _ingest(audit_database, kafka, topic, group=token_hex(4)),
+            _ingest(audit_database, kafka, topic, group=token_hex(4)),
         ):
             for n in range(0, len(told), 200):
                 await write(producer, topic, told[n : n + 200])
@@ -148,7 +149,7 @@ async def test_what_nobody_can_read_is_set_aside_and_the_rest_goes_on(
         found = await pool.fetch(letters, DEAD_LETTER.name, topic.name)
         return len(found) >= len(poison) and await pool.fetchval(mine, topic.name) == 2
 
-    with _ingest(audit_database, kafka, topic, DEAD_LETTER):
+    with _ingest(audit_database, kafka, topic, DEAD_LETTER, group=token_hex(4)):
         await until(recorded)
     found = await pool.fetch(letters, DEAD_LETTER.name, topic.name)
     assert len(found) == len(poison)
@@ -169,7 +170,8 @@ async def test_a_topic_made_anew_and_filled_again_is_recorded_once(
     half = len(told) // 2
     async with writer(kafka.bootstrap) as producer:
         await write(producer, topic, told[:half])
-    with _ingest(audit_database, kafka, topic):
+    group = token_hex(4)
+    with _ingest(audit_database, kafka, topic, group=group):
         await until(_count(pool, half))
     await make_anew(kafka.bootstrap, topic)
     again = [
@@ -177,6 +179,6 @@ async def test_a_topic_made_anew_and_filled_again_is_recorded_once(
     ]
     async with writer(kafka.bootstrap) as producer:
         await write(producer, topic, told[half // 2 : half] + again)
-    with _ingest(audit_database, kafka, topic):
+    with _ingest(audit_database, kafka, topic, group=group):
         await until(_count(pool, len(told)))
     await _check(pool, stories, told[:half] + again)

@@ -1,3 +1,4 @@
+import os
 import signal
 import socket
 import subprocess
@@ -62,7 +63,7 @@ async def test_a_part_that_dies_is_started_again(stack: Stack, name: str) -> Non
     """A killed service, or server, comes back by itself and everything is ready again."""
     part = stack.parts()[name]
     before = part.pid
-    subprocess.run(["/bin/kill", "-9", str(before)], check=True)
+    os.kill(before, signal.SIGKILL)
     await until(lambda: part.alive() and part.pid != before)
     await until(lambda: all(service.ready() for service in stack.services.values()), seconds=60)
 
@@ -89,31 +90,34 @@ def test_a_second_start_goes_on(directory: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 async def test_everything_ends_with_its_parent(directory: Path, number: signal.Signals) -> None:
     """However the process that started the system ends, nothing of it goes on."""
-    parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT, str(directory)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
+    parent = started(directory)
     assert parent.stdout is not None
-    assert parent.stdin is not None
     said = iter(parent.stdout.readline, "")
     pids = next(line for line in said if line.strip().replace(" ", "").isdigit()).split()
     assert len(pids) == 6
     parent.send_signal(number)
     parent.wait()
     await until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), seconds=40)
-    parent.stdout.close()
-    parent.stdin.close()
+    parent.communicate()
+
+
+def started(directory: Path) -> "subprocess.Popen[str]":
+    """A process of its own that runs a system and then waits on its standard input."""
+    return subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(directory)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
 
 
 def test_a_port_in_use_is_one_clear_line(directory: Path) -> None:
     """A taken port is told before anything starts, with the variable that chooses another."""
     ports = Ports.free()
-    with socket.create_server(("127.0.0.1", ports.audit)):
-        with pytest.raises(DevstackError, match=r"port \d+ is in use.*REVOCAST_AUDIT_PORT"):
-            Stack(directory, ports=ports).start()
+    clear = pytest.raises(DevstackError, match=r"port \d+ is in use.*REVOCAST_AUDIT_PORT")
+    with socket.create_server(("127.0.0.1", ports.audit)), clear:
+        Stack(directory, ports=ports).start()
     assert not (directory / "postgres").exists()
 
 

@@ -18,8 +18,9 @@ from revocast import pkce
 PATIENCE_SECONDS = 30.0
 """How long a step that has to travel may take before the story calls it failed."""
 
-LOOK_EVERY_SECONDS = 0.002
-"""How often the story asks the API whether it has learnt of the theft: finer than the figure."""
+LOOK_EVERY_SECONDS = 0.004
+"""Between two calls of the API that ask whether it has learnt of the theft: finer than the figure,
+and leaves the machine to those who carry the news."""
 
 
 class StoryFailedError(Exception):

@@ -1,4 +1,4 @@
-"""Makes `.venv` from a hashed lock with nothing but Python.
+"""Makes `.venv` (or VENV_DIR) from a hashed lock with nothing but Python.
 
 `python3 -m devstack.bootstrap run|dev` with `libs/devstack/src` on PYTHONPATH and the standard
 library only, since nothing else is there yet. A second call with nothing changed is
@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[4]
-VENV = CHECKOUT / ".venv"
+VENV = CHECKOUT / os.environ.get("VENV_DIR", ".venv")
 PYTHON = VENV / "bin" / "python"
 LOG = CHECKOUT / ".revocast" / "logs" / "setup.log"
 MEMBERS = ("contracts", "libs/*", "services/*")
@@ -89,7 +89,7 @@ def make_venv() -> None:
             f"only {free_mb} MB are free on the disk of {CHECKOUT}, {NEEDED_MB} are needed: "
             "free some and start again"
         )
-    say("making .venv")
+    say(f"making {VENV.relative_to(CHECKOUT)}")
     run([sys.executable, "-m", "venv", str(VENV)])
 
 

@@ -2,9 +2,12 @@
 
 import fcntl
 import hashlib
+import os
 import shutil
-from collections.abc import Callable
+import ssl
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
 LOCK = Path(__file__).with_name("kafka-jars.lock")
 DOWNLOADS_AT_ONCE = 6
+BUNDLE = "REQUESTS_CA_BUNDLE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ def _fetch(jars: list[Jar], directory: Path, progress: Callable[[int, int], None
     shutil.rmtree(partial, ignore_errors=True)
     context = MavenContext(repo_cache=partial)
     progress(0, len(jars))
-    with ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool:
+    with _system_certificates(), ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool:
         for done, _ in enumerate(pool.map(lambda jar: _fetch_one(context, jar, directory), jars)):
             progress(done + 1, len(jars))
     shutil.rmtree(partial, ignore_errors=True)
@@ -86,6 +90,8 @@ def _fetch_one(context: "MavenContext", jar: Jar, directory: Path) -> None:
     except OSError as error:  # requests' errors are OSErrors; so is a full disk
         if error.errno == 28:
             raise
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            raise DevstackError(_no_trust(jar)) from error
         raise DevstackError(_no_network(jar)) from error
     except RuntimeError as error:  # jgo's word for "the repository did not have it"
         raise DevstackError(_no_network(jar)) from error
@@ -95,6 +101,28 @@ def _fetch_one(context: "MavenContext", jar: Jar, directory: Path) -> None:
             f"{jar.file} is not the locked one (SHA-256 {found}): something on the way changed it"
         )
     fetched.replace(directory / jar.file)
+
+
+@contextmanager
+def _system_certificates() -> Iterator[None]:
+    """Trust what the system trusts, as pip does: a company's proxy is known there only."""
+    paths = ssl.get_default_verify_paths()
+    store = next((path for path in (paths.cafile, paths.capath) if path), None)
+    if store is None or BUNDLE in os.environ:
+        yield
+        return
+    os.environ[BUNDLE] = store
+    try:
+        yield
+    finally:
+        del os.environ[BUNDLE]
+
+
+def _no_trust(jar: Jar) -> str:
+    return (
+        f"cannot fetch {jar.file} (Apache Kafka): the certificate shown on the way is not trusted; "
+        f"set {BUNDLE} to the file of your network's certificates and start again"
+    )
 
 
 def _no_network(jar: Jar) -> str:

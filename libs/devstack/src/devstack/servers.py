@@ -2,9 +2,9 @@
 
 import contextlib
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from devstack.databases import address, ensure_databases
 from devstack.errors import DevstackError
@@ -28,6 +28,15 @@ class Database:
                 password=secrets.read("postgres-password"),
                 log=directory / "logs" / "postgres.log",
             )
+
+    def look(self) -> None:
+        """See that a given server is there.
+
+        Raises:
+            DevstackError: nothing answers.
+        """
+        if self._given:
+            _look("PostgreSQL", "REVOCAST_DATABASE_URL", [urlsplit(self._given)], 5432)
 
     def start(self, progress: Progress) -> None:
         """Start it if it is ours; make databases and roles; write their addresses to the secrets.
@@ -66,14 +75,23 @@ class Log:
         """`host:port[,host:port]`."""
         return self._given or (self.server.bootstrap if self.server else "")
 
+    def look(self) -> None:
+        """See that a given one is there.
+
+        Raises:
+            DevstackError: nothing answers.
+        """
+        if self._given:
+            places = [urlsplit(f"//{place.strip()}") for place in self._given.split(",")]
+            _look("Kafka", "REVOCAST_KAFKA_BOOTSTRAP", places, 9092)
+
     def start(self, progress: Progress) -> None:
-        """Start it if it is ours, else see that it is there.
+        """Start it if it is ours.
 
         Raises:
             DevstackError: one line that says what to do.
         """
         if self.server is None:
-            self._look()
             return
         with progress.step("Apache Kafka") as step:
             self.server.progress = lambda done, total: step.detail(
@@ -81,13 +99,14 @@ class Log:
             )
             self.server.start()
 
-    def _look(self) -> None:
-        for place in self.bootstrap.split(","):
-            parts = urlsplit(f"//{place.strip()}")
-            with contextlib.suppress(OSError, ValueError):
-                socket.create_connection((parts.hostname or "", parts.port or 9092), 5).close()
-                return
-        raise DevstackError(
-            f"no Kafka answers at {self.bootstrap} (REVOCAST_KAFKA_BOOTSTRAP): start it, or unset "
-            "the variable to use the embedded one"
-        )
+
+def _look(what: str, variable: str, places: Sequence[SplitResult], port: int) -> None:
+    for place in places:
+        with contextlib.suppress(OSError, ValueError):
+            socket.create_connection((place.hostname or "", place.port or port), 5).close()
+            return
+    named = ",".join(place.netloc.rpartition("@")[2] for place in places)
+    raise DevstackError(
+        f"no {what} answers at {named} ({variable}): start it, or unset the variable to use the "
+        "embedded one"
+    )

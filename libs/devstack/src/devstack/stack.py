@@ -136,6 +136,7 @@ class Stack:
                 "needed: free some and start again"
             )
         secrets = Secrets(self.directory / "secrets")
+        (self.directory / "jwks").mkdir(exist_ok=True)
         for name in MODULES:
             if self._service(name, {}).end_leftover():
                 self._progress.say(f"{name}: ended what a killed earlier run had left behind")
@@ -147,6 +148,8 @@ class Stack:
     def _start_servers(self, secrets: Secrets) -> None:
         self.database = Database(self.directory, secrets, self._environment)
         self.log = Log(self.directory, self._environment)
+        self.database.look()
+        self.log.look()
         self._together(partial(self._start_database, secrets), self._start_log)
 
     def _start_database(self, secrets: Secrets) -> None:

@@ -73,6 +73,7 @@ class Consumer:
 
     `quiet` is how long all topics together may be silent before the connection is thought dead and
     is made anew: set it where a topic carries watermarks, aiokafka does not notice by itself.
+    `committed` is called after each commit: what a batch has written to an outbox can go out.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Consumer:
         topics: Sequence[Topic],
         handle: Handler,
         quiet: timedelta | None = None,
+        committed: Callable[[], None] = lambda: None,
     ) -> None:
         self._pool = pool
         self._bootstrap = bootstrap
@@ -91,6 +93,7 @@ class Consumer:
         self._topics = topics
         self._handle = handle
         self._quiet = quiet
+        self._committed = committed
         self._limit = DeadLetterLimit()
         self._progress = _Progress()
         self._hints: dict[TopicPartition, int] = {}
@@ -220,14 +223,16 @@ class Consumer:
             pause = min(LONGEST_PAUSE, pause * 2)
 
     async def _handle_once(self, intake: Intake, batches: Batches) -> Taken:
-        async with self._pool.acquire() as connection, connection.transaction():
-            held = await positions.hold(connection, self._group, batches)
-            taken = intake.take(batches, held)
-            limit = self._limit.after(read=taken.read, unreadable=len(taken.unreadable))
-            if taken.received:
-                await self._handle(connection, taken.received)
-            await positions.save(connection, self._group, taken.positions)
-            await self._set_aside(taken)
+        async with self._pool.acquire() as connection:
+            async with connection.transaction():
+                held = await positions.hold(connection, self._group, batches)
+                taken = intake.take(batches, held)
+                limit = self._limit.after(read=taken.read, unreadable=len(taken.unreadable))
+                if taken.received:
+                    await self._handle(connection, taken.received)
+                await positions.save(connection, self._group, taken.positions)
+                await self._set_aside(taken)
+            self._committed()
         self._limit = limit
         self._count(taken)
         return taken

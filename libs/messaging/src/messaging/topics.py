@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import NoError, TopicAlreadyExistsError, for_code
 
 from revocast_contracts.topics import TOPICS, Topic
 
@@ -24,7 +25,10 @@ async def ensure_topics(bootstrap: str, *, replication: int) -> list[str]:
         existing = set(await admin.list_topics())
         missing = [topic for topic in TOPICS if topic.name not in existing]
         if missing:
-            await admin.create_topics([_new(topic, replication) for topic in missing])
+            made = await admin.create_topics([_new(topic, replication) for topic in missing])
+            for _topic, code, *_why in made.topic_errors:
+                if code not in (NoError.errno, TopicAlreadyExistsError.errno):  # two may start
+                    raise for_code(code)
         for topic in TOPICS:
             if topic.name in existing:
                 await _check(admin, topic)

@@ -30,7 +30,10 @@ class OAuthError(Exception):
 
 
 class InvalidRequest(OAuthError):
-    """A parameter is missing, repeated, malformed, or unknown where it may not be."""
+    """A parameter is missing, repeated, malformed, or unknown where it may not be.
+
+    `why` is public: it names the parameter or the rule, never what was sent.
+    """
 
     code = "invalid_request"
     description = "A parameter is missing, repeated or malformed."
@@ -41,7 +44,7 @@ class InvalidRequest(OAuthError):
 
 
 class InvalidClient(OAuthError):
-    """Client authentication failed. `basic` says that the client tried the Basic scheme."""
+    """Client authentication failed. Basic is always offered: a 401 has to (RFC 9110 15.5.2)."""
 
     code = "invalid_client"
     status = 401

@@ -25,5 +25,10 @@ def s256(verifier: str) -> str:
 
 
 def matches(verifier: str, challenge: str) -> bool:
-    """Whether a verifier answers a challenge (section 4.6), in constant time."""
-    return hmac.compare_digest(s256(verifier).encode(), challenge.encode())
+    """Whether a verifier answers a challenge (section 4.6), in constant time.
+
+    One that breaks section 4.1 answers none.
+    """
+    return verifier_is_valid(verifier) and hmac.compare_digest(
+        s256(verifier).encode(), challenge.encode()
+    )

@@ -35,6 +35,18 @@ UNAVAILABLE: tuple[type[Exception], ...] = (
 """What a database raises when the same call may succeed soon."""
 
 
+class _Connection(asyncpg.Connection):
+    """A connection that is given back as it is: one round trip less for every request.
+
+    What asyncpg would reset, nothing of ours sets: no session lock, no LISTEN, no cursor that
+    outlives its transaction, settings only by SET LOCAL. Open transactions are still rolled back.
+    """
+
+    def get_reset_query(self) -> str:
+        """Nothing to send."""
+        return ""
+
+
 class _Pool(asyncpg.Pool):
     """A pool that no caller waits for without an end."""
 
@@ -59,7 +71,7 @@ async def create_pool(dsn: str, *, size: int, application_name: str) -> Pool:
         init=_prepare,
         reset=None,
         loop=None,
-        connection_class=asyncpg.Connection,
+        connection_class=_Connection,
         record_class=asyncpg.Record,
         timeout=CONNECT_SECONDS,
         command_timeout=STATEMENT_TIMEOUT_MS / 1000 + 5,

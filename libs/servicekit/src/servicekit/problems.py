@@ -18,6 +18,8 @@ MEDIA_TYPE = "application/problem+json"
 MOST_ERRORS = 20
 """How many mistakes of one request are listed."""
 RETRY_AFTER_SECONDS = 1
+ANSWERED = "revocast.answered"
+"""Set in the ASGI scope when an exception was logged and answered whole."""
 
 _log = structlog.get_logger()
 
@@ -73,7 +75,11 @@ def install(app: FastAPI) -> None:
 
 
 class LastResort:
-    """Answers whatever nothing else answered: 503 when the database can't, else 500, logged."""
+    """Answers whatever nothing else answered: 503 when the database can't, else 500, logged.
+
+    The exception goes on, as it does in Starlette: `serve.run` drops what was answered, tests may
+    look at it.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -100,9 +106,10 @@ class LastResort:
             with correlation.bind(name):
                 answer = _unexpected(error)
                 answer.headers[correlation.HEADER] = name
-            if started:
-                raise  # the server cuts the connection: half an answer must not look whole
-            await answer(scope, receive, send)
+            if not started:  # else the server cuts the connection: half an answer is none
+                await answer(scope, receive, send)
+                scope[ANSWERED] = True
+            raise
 
 
 def _unexpected(error: Exception) -> JSONResponse:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import random
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -9,39 +10,69 @@ from contextlib import asynccontextmanager
 
 import structlog
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from servicekit import metrics
+from servicekit import metrics, problems
+from servicekit.bounded_protocol import BoundedProtocol
+from servicekit.request_metrics import RequestMetrics
 
 _log = structlog.get_logger()
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
 """Seconds before a task that broke is started again: at first, and at most; jittered."""
 
+STOP_SECONDS = 10.0
+"""What a task gets to end in when the app ends; no cleanup of ours takes half of it."""
+
+IDLE_SECONDS = 75
+"""A connection is kept open longer than a load balancer's minute, so that it never races us."""
+
+MOST_CONNECTIONS = 2000
+"""More are answered 503: beyond it every request would be late, here only some are refused."""
+
 
 def run(app: ASGIApp, *, host: str, port: int, drain_seconds: float) -> None:
-    """Serve until SIGTERM or Ctrl-C; requests under way get `drain_seconds` to end."""
+    """Serve until SIGTERM or Ctrl-C; requests under way get `drain_seconds` to end.
+
+    The process exits with status 1 when it can't start, else with 0 after Ctrl-C; SIGTERM ends it
+    as that signal does, once all is drained.
+    """
     config = uvicorn.Config(
-        app,
+        _quiet(RequestMetrics(app)),
         host=host,
         port=port,
         loop="uvloop",
-        http="httptools",
+        http=BoundedProtocol,
+        ws="none",
         access_log=False,
         server_header=False,
         log_config=None,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=int(drain_seconds),
-        limit_concurrency=2000,
+        timeout_keep_alive=IDLE_SECONDS,
+        timeout_graceful_shutdown=math.ceil(drain_seconds),
+        limit_concurrency=MOST_CONNECTIONS,
     )
     server = uvicorn.Server(config)
-    server.run()
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it after it has drained
+        server.run()
     if not server.started:
         sys.exit(1)
 
 
+def _quiet(app: ASGIApp) -> ASGIApp:
+    """The app; what it raised after it was logged and answered is not told again by the server."""
+
+    async def quiet(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await app(scope, receive, send)
+        except Exception:
+            if problems.ANSWERED not in scope:
+                raise
+
+    return quiet
+
+
 class Background:
-    """Tasks that must not end. One that raises is started again; all end with the app."""
+    """Tasks that must not end. One that ends or raises is started again; all end with the app."""
 
     def __init__(self) -> None:
         self._runs: dict[str, Callable[[], Awaitable[None]]] = {}
@@ -53,12 +84,12 @@ class Background:
         self._troubles[name] = "not started"
 
     async def check(self, name: str) -> str | None:
-        """Why a task is not running, for readiness."""
+        """Why a task is not running, for readiness; None while it runs."""
         return self._troubles[name]
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """All tasks run inside this."""
+        """All tasks run inside this; on leaving they are cancelled and awaited."""
         tasks = [
             asyncio.get_running_loop().create_task(self._supervise(name, run), name=name)
             for name, run in self._runs.items()
@@ -66,11 +97,7 @@ class Background:
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-            for task in tasks:
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+            await _stop(tasks)
 
     async def _supervise(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
         pause = FIRST_PAUSE
@@ -80,6 +107,7 @@ class Background:
             try:
                 await run()
                 self._troubles[name] = "ended"
+                _log.error("background task ended", task=name)
             except Exception as error:  # noqa: BLE001 - whatever broke it, it is started again
                 self._troubles[name] = type(error).__name__
                 _log.error("background task broke", task=name, exc_info=error)
@@ -88,3 +116,13 @@ class Background:
                 pause = FIRST_PAUSE
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - jitter
             pause = min(LONGEST_PAUSE, pause * 2)
+
+
+async def _stop(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    if not tasks:
+        return
+    _, late = await asyncio.wait(tasks, timeout=STOP_SECONDS)
+    for task in late:
+        _log.error("background task does not stop", task=task.get_name())

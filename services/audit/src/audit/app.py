@@ -1,5 +1,7 @@
 """Puts the audit service together: the only file that knows all its parts."""
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -16,7 +18,8 @@ from audit.settings import AuditSettings
 from audit.store import partitions
 from audit.usecases.tend_partitions import tend_partitions
 from messaging import MIGRATIONS as MESSAGING_MIGRATIONS
-from messaging.consume import Consumer
+from messaging.consume import TROUBLE, Consumer
+from messaging.topics import ensure_topics
 from revocast import Guard, policies
 from servicekit.correlation import CorrelationMiddleware
 from servicekit.health import Health, router
@@ -29,6 +32,9 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 QUIET = timedelta(seconds=30)
 """The issuer's watermarks come each second: silence this long is a dead connection, not peace."""
+
+TOPICS_CHECKED_SECONDS = 10.0
+"""How long the start waits for a broker before it goes on without one, unready."""
 
 
 async def migrate(settings: AuditSettings) -> list[str]:
@@ -50,6 +56,7 @@ def create_app(settings: AuditSettings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await _refuse_bad_topics(settings)
         pool = await create_pool(
             settings.database_url.get_secret_value(),
             size=settings.database_connections,
@@ -65,11 +72,18 @@ def create_app(settings: AuditSettings) -> FastAPI:
         finally:
             await pool.close()
 
-    app = FastAPI(title="Revocast audit", lifespan=lifespan, redoc_url=None)
+    app = FastAPI(title="Revocast audit", lifespan=lifespan, docs_url=None, redoc_url=None)
     install(app)
     app.add_middleware(CorrelationMiddleware)
     app.include_router(router(health))
     return app
+
+
+async def _refuse_bad_topics(settings: AuditSettings) -> None:
+    """Make what is missing; a topic that forgets too early ends the start (TopicRefusedError)."""
+    with contextlib.suppress(*TROUBLE):
+        async with asyncio.timeout(TOPICS_CHECKED_SECONDS):
+            await ensure_topics(settings.kafka_bootstrap, replication=settings.kafka_replication)
 
 
 def _guard(settings: AuditSettings) -> Guard:

@@ -24,7 +24,6 @@ from issuer.relay import make_relay
 from issuer.settings import IssuerSettings
 from issuer.signing.tokens import Tokens
 from issuer.store.families import Families
-from issuer.store.unavailable import UNAVAILABLE
 from issuer.usecases.forget_expired import forget_expired
 from issuer.usecases.guesses import Guesses
 from issuer.usecases.keyring import Keyring
@@ -35,7 +34,7 @@ from messaging.relay import Relay
 from revocast import Feed
 from servicekit import health, problems
 from servicekit.correlation import CorrelationMiddleware
-from servicekit.postgres import Pool, create_pool
+from servicekit.postgres import UNAVAILABLE, Pool, create_pool
 from servicekit.serve import Background
 
 FORGOTTEN_EVERY_SECONDS = 300.0
@@ -80,11 +79,11 @@ def create_app(settings: IssuerSettings) -> FastAPI:
 def bare_app(issuer: str, *, lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
     """An app without endpoints: what surrounds every request and answers what goes wrong."""
     app = FastAPI(title="Revocast issuer", lifespan=lifespan, openapi_url=None)
+    problems.install(app)
+    answers.install(app)
     app.add_middleware(OpenEndpoints, prefix=path_of(issuer))
     app.add_middleware(SecurityHeaders, secure=issuer.startswith("https:"))
     app.add_middleware(CorrelationMiddleware)
-    problems.install(app)
-    answers.install(app)
     return app
 
 

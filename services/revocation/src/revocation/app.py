@@ -20,7 +20,7 @@ from revocation.api.kill_request import LARGEST_BODY
 from revocation.api.kills import kill_routes
 from revocation.api.parts import Parts
 from revocation.consumers.lifecycle import GROUP, LifecycleHandler
-from revocation.relay import make_relay, poke_soon
+from revocation.relay import make_relay
 from revocation.settings import RevocationSettings
 from revocation.usecases.tend_entries import tend
 from revocation.usecases.wait_for_kill import Completions
@@ -83,7 +83,6 @@ def _wire(app: FastAPI, settings: RevocationSettings, pool: Pool, guard: Guard) 
         ending=settings.detector_ends,
         hash_key=settings.hash_key,
         completed=completions.completed,
-        written=partial(poke_soon, relay),
     )
     consumer = Consumer(
         pool,
@@ -92,6 +91,7 @@ def _wire(app: FastAPI, settings: RevocationSettings, pool: Pool, guard: Guard) 
         topics=(TOKEN_LIFECYCLE,),
         handle=handler,
         quiet=QUIET,
+        committed=relay.poke,
     )
     background = Background()
     background.add("consumer", consumer.run)

@@ -2,7 +2,8 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from audit.domain.record import NewRecord, in_utc, storable
@@ -42,6 +43,7 @@ async def record_events(connection: Connection, batch: Sequence[Received]) -> No
 def _record(received: Received) -> NewRecord:
     event = received.event
     data = event.data
+    members = data.model_extra or vars(data)
     selector = _selector(data)
     named = _named(data, selector)
     return NewRecord(
@@ -52,10 +54,10 @@ def _record(received: Received) -> NewRecord:
         partition=received.partition,
         epoch=min(event.epoch, LARGEST),
         seq=min(event.seq, LARGEST),
-        family=_text(data, "family") or named.get(SelectorKind.FAMILY),
-        session=_text(data, "session") or named.get(SelectorKind.SESSION),
-        subject=_text(data, "sub") or named.get(SelectorKind.SUBJECT),
-        client=_text(data, "client_id") or named.get(SelectorKind.CLIENT),
+        family=_text(members, "family") or named.get(SelectorKind.FAMILY),
+        session=_text(members, "session") or named.get(SelectorKind.SESSION),
+        subject=_text(members, "sub") or named.get(SelectorKind.SUBJECT),
+        client=_text(members, "client_id") or named.get(SelectorKind.CLIENT),
         correlation_id=storable(event.correlationid),
         selector=None if selector is None else _written(selector),
         event=_bytes(received),
@@ -63,9 +65,9 @@ def _record(received: Received) -> NewRecord:
     )
 
 
-def _text(data: Data, member: str) -> str | None:
+def _text(members: Mapping[str, Any], name: str) -> str | None:
     """A member as a column, whatever the type: events from the future are found as well."""
-    value = getattr(data, member, None)
+    value = members.get(name)
     return storable(value) if isinstance(value, str) and value else None
 
 
@@ -77,7 +79,7 @@ def _selector(data: Data) -> Selector | None:
         case AccountDisabled(sub=sub):
             return Selector(kind=SelectorKind.SUBJECT, value=sub)
         case _:
-            selector = getattr(data, "selector", None)
+            selector = vars(data).get("selector")
             return selector if isinstance(selector, Selector) else None
 
 

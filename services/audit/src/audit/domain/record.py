@@ -48,7 +48,7 @@ def storable(text: str) -> str:
     """Text as a column can hold it. Hostile text is kept inert; the event's bytes stay exact."""
     if len(text) > LONGEST_TEXT:
         text = text[: LONGEST_TEXT - 1] + "…"
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}") if "\0" in text else text
 
 
 def in_utc(time: datetime) -> datetime:

@@ -121,6 +121,7 @@ DO $$
 BEGIN
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'revocast_audit') THEN
         GRANT SELECT, INSERT ON record TO revocast_audit;
+        GRANT SELECT, INSERT, UPDATE ON consumer_position TO revocast_audit;
         GRANT SELECT, UPDATE (next_index) ON log_head TO revocast_audit;
         GRANT SELECT ON retention TO revocast_audit;
         GRANT EXECUTE ON FUNCTION tend_records() TO revocast_audit;

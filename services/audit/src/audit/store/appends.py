@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from operator import attrgetter
 from uuid import UUID
 
 from audit.domain.record import NewRecord
@@ -25,6 +26,8 @@ _COLUMNS = (
     "selector",
     "event",
 )
+
+_VALUES = attrgetter(*_COLUMNS[2:])
 
 KNOWN = (
     "SELECT asked.event_id FROM unnest($1::uuid[], $2::timestamptz[]) AS asked (event_id, time)"
@@ -72,9 +75,6 @@ async def append(
     connection: Connection, records: Sequence[NewRecord], *, start: int, recorded_at: datetime
 ) -> None:
     """Write records with the indexes from `start` on, and move the head behind them."""
-    rows = [
-        (index, recorded_at, *(getattr(record, column) for column in _COLUMNS[2:]))
-        for index, record in enumerate(records, start)
-    ]
+    rows = [(index, recorded_at, *_VALUES(record)) for index, record in enumerate(records, start)]
     await connection.copy_records_to_table("record", records=rows, columns=_COLUMNS)
     await connection.execute("UPDATE log_head SET next_index = $1", start + len(records))

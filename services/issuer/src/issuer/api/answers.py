@@ -8,10 +8,10 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 
-from issuer.store.unavailable import UNAVAILABLE
-from oauth.errors import InvalidRequest, OAuthError, ServerError, TemporarilyUnavailable
+from oauth.errors import InvalidRequest, OAuthError, TemporarilyUnavailable
 from oauth.forms import LONGEST, MalformedError, parse_form
 from servicekit import metrics
+from servicekit.postgres import UNAVAILABLE
 
 NOT_STORED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
@@ -71,7 +71,7 @@ def refused(error: OAuthError) -> JSONResponse:
 
 
 def install(app: FastAPI) -> None:
-    """Let an app answer OAuth errors, whatever went wrong."""
+    """Let an app answer OAuth errors, and a database that can't decide now as one of them."""
 
     async def told(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, OAuthError)  # noqa: S101 -- registered for these
@@ -83,11 +83,6 @@ def install(app: FastAPI) -> None:
         _log.warning("database unavailable", path=request.url.path, error=type(error).__name__)
         return refused(TemporarilyUnavailable())
 
-    async def unexpected(request: Request, error: Exception) -> JSONResponse:
-        _log.error("unexpected", path=request.url.path, exc_info=error)
-        return refused(ServerError())
-
     app.add_exception_handler(OAuthError, told)
     for each in UNAVAILABLE:
         app.add_exception_handler(each, unavailable)
-    app.add_exception_handler(Exception, unexpected)

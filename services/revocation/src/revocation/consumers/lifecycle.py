@@ -18,9 +18,8 @@ GROUP = "revocation"
 class LifecycleHandler:
     """Handles a batch in the consumer's transaction: its effects commit with its position.
 
-    `ending` are the detector's rules that end a family. Both callbacks are called before the
-    commit, which follows within milliseconds: `completed` with the kills that the issuer applied,
-    `written` where the batch wrote something to publish.
+    `ending` are the detector's rules that end a family. `completed` hears of kills that the issuer
+    applied, before the commit, which follows within milliseconds.
     """
 
     def __init__(
@@ -29,12 +28,10 @@ class LifecycleHandler:
         ending: Collection[Rule],
         hash_key: bytes,
         completed: Callable[[Iterable[str]], None],
-        written: Callable[[], None],
     ) -> None:
         self._ending = frozenset(ending)
         self._hash_key = hash_key
         self._completed = completed
-        self._written = written
 
     async def __call__(self, connection: Connection, batch: Sequence[Received]) -> None:
         """Locks are taken in the order of the tables: lineage, kill, entry, watermark."""
@@ -60,5 +57,3 @@ class LifecycleHandler:
         if heard:
             await watermarks.advance(connection, heard)
         self._completed(completed)
-        if covering or judged or applied:
-            self._written()

@@ -1,0 +1,22 @@
+from collections.abc import AsyncIterator
+
+import pytest
+
+from servicekit.postgres import Pool, create_pool
+from tests.support.issuer_api import API, MACHINE, OTHER, SPA, WEB, Api, add_clients, api_on
+
+
+@pytest.fixture
+async def pool(issuer_database: str) -> AsyncIterator[Pool]:
+    pool = await create_pool(issuer_database, size=8, application_name="test")
+    try:
+        yield pool
+    finally:
+        await pool.close()
+
+
+@pytest.fixture
+async def api(pool: Pool) -> AsyncIterator[Api]:
+    async with api_on(pool) as api:
+        await add_clients(pool, WEB, OTHER, SPA, MACHINE, API)
+        yield api

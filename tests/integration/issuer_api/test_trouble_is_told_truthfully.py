@@ -1,0 +1,74 @@
+"""When we can't decide we say so: 503 and a time to wait, never a guess and never a stack trace."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from servicekit.postgres import create_pool
+from tests.support.cable import Cable, cable
+from tests.support.issuer_api import API_SECRET, SECRET, Api, api_on, error, good
+
+AS_API = ("api", API_SECRET)
+
+
+@pytest.fixture
+async def cut_off(issuer_database: str, api: Api) -> AsyncIterator[tuple[Api, Cable]]:
+    """Another process of the issuer, and the cable to its database."""
+    async with cable(issuer_database) as laid:
+        pool = await create_pool(laid.dsn, size=2, application_name="test")
+        try:
+            async with api_on(pool) as replica:
+                await replica.parts.keyring.ensure("ES256", "RS256")
+                yield replica, laid
+        finally:
+            pool.terminate()
+
+
+@pytest.mark.parametrize("path", ["/token", "/revoke", "/introspect"])
+async def test_a_database_that_is_away_is_a_503(cut_off: tuple[Api, Cable], path: str) -> None:
+    """Without its database the issuer refuses for now, in OAuth's words."""
+    api, laid = cut_off
+    await laid.pull()
+    form = {"grant_type": "refresh_token", "refresh_token": "x", "token": "x"}
+    response = await api.post(path, form, auth=("web", SECRET))
+    assert error(response) == (503, "temporarily_unavailable")
+    assert int(response.headers["retry-after"]) >= 1
+
+
+async def test_a_rotation_whose_outcome_is_unknown_is_a_503(
+    cut_off: tuple[Api, Cable], api: Api
+) -> None:
+    """A refresh that nobody knows the outcome of is to be repeated, and repeating it is safe."""
+    here, laid = cut_off
+    token = (await here.tokens())["refresh_token"]
+    await laid.pull()
+    response = await here.token("refresh_token", refresh_token=token)
+    assert error(response) == (503, "temporarily_unavailable")
+    good(await api.token("refresh_token", refresh_token=token))
+
+
+async def test_what_breaks_is_told_without_details(api: Api) -> None:
+    """A bug is answered 500; its words stay in the log."""
+    await api.pool.execute("ALTER TABLE client DROP COLUMN name CASCADE")
+    response = await api.token("refresh_token", refresh_token="x")
+    assert response.status_code == 500
+    assert "column" not in response.text
+    assert response.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_introspection_says_when_it_may_not_have_heard(api: Api) -> None:
+    """While the feed is stale nothing is called active; when it recovers, all is as before."""
+    token = (await api.machine_token())["access_token"]
+    api.feed.why = "revocations may be 31 s behind"
+    response = await api.post("/introspect", {"token": token}, auth=AS_API)
+    assert error(response) == (503, "temporarily_unavailable")
+    assert int(response.headers["retry-after"]) >= 1
+    api.feed.why = None
+    assert (await api.introspect(token))["active"] is True
+
+
+async def test_a_stale_feed_stops_no_issuance(api: Api) -> None:
+    """Tokens are decided by the database: a broker that is away costs nobody a sign-in."""
+    api.feed.why = "no watermark yet"
+    tokens = await api.tokens()
+    good(await api.token("refresh_token", refresh_token=tokens["refresh_token"]))

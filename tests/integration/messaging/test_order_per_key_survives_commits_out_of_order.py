@@ -1,0 +1,93 @@
+import asyncio
+import random
+
+from messaging import outbox
+from messaging.postgres import Pool
+from revocast_contracts.topics import TOKEN_LIFECYCLE
+from servicekit.postgres import transaction
+from tests.integration.messaging.support import (
+    a_consumer,
+    a_relay,
+    fact,
+    facts,
+    handled,
+    running,
+    say,
+    until_handled,
+    until_published,
+)
+
+WRITERS, FACTS, KEYS = 8, 40, 5
+
+
+async def write(pool: Pool, writer: int, counts: list[int]) -> None:
+    """Facts of a few keys, each under its key's lock, committed after a random while."""
+    chance = random.Random(writer)  # noqa: S311 -- a test's dice
+    for _ in range(FACTS):
+        key = chance.randrange(KEYS)
+        async with transaction(pool) as connection:
+            if chance.random() < 0.5:  # the transaction has its number before it has the lock
+                await connection.fetchval("SELECT pg_current_xact_id()")
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", key)
+            counts[key] += 1
+            await outbox.append(connection, TOKEN_LIFECYCLE, fact(f"key {key}", counts[key]))
+            await asyncio.sleep(chance.choice((0, 0, 0.01, 0.05)))
+            if chance.random() < 0.1:
+                counts[key] -= 1
+                raise Undone
+
+
+class Undone(Exception):
+    """Rolls a transaction back: its ids are never seen."""
+
+
+async def write_on(pool: Pool, writer: int, counts: list[int]) -> None:
+    try:
+        await write(pool, writer, counts)
+    except Undone:
+        await write_on(pool, writer + 100, counts)
+
+
+async def test_nothing_is_lost_and_nothing_overtakes_its_key(
+    bootstrap: str, outbox_pool: Pool, heard_pool: Pool
+) -> None:
+    """Eight writers commit in any order, some roll back, and each key's facts arrive in order."""
+    counts = [0] * KEYS
+    relay = a_relay(outbox_pool, bootstrap)
+    async with running(relay.run, a_consumer(heard_pool, bootstrap).run):
+        await asyncio.gather(*(write_on(outbox_pool, one, counts) for one in range(WRITERS)))
+        await until_handled(heard_pool, sum(counts))
+    arrived = await handled(heard_pool)
+    for key, count in enumerate(counts):
+        numbers = [number for name, number in arrived if name == f"key {key}"]
+        assert numbers == list(range(1, count + 1))
+
+
+async def test_a_long_transaction_delays_nobody_and_is_not_lost(
+    bootstrap: str, outbox_pool: Pool
+) -> None:
+    """Facts with higher ids are published while a transaction holds a low id, then that one is."""
+    relay = a_relay(outbox_pool, bootstrap)
+    async with running(relay.run):
+        async with transaction(outbox_pool) as slow:
+            await outbox.append(slow, TOKEN_LIFECYCLE, fact("slow", 1))
+            for number in range(1, 21):
+                await say(outbox_pool, fact("fast", number))
+                relay.poke()
+            await until_published(bootstrap, 20)
+            assert {event.partitionkey for event in await facts(bootstrap)} == {"fast"}
+        await until_published(bootstrap, 21)
+    assert [event.partitionkey for event in await facts(bootstrap)].count("slow") == 1
+
+
+async def test_seqs_of_a_shard_are_dense(bootstrap: str, outbox_pool: Pool) -> None:
+    """Every shard's events carry 1, 2, 3, ... in the order of the log, whatever rolled back."""
+    relay = a_relay(outbox_pool, bootstrap)
+    counts = [0] * KEYS
+    async with running(relay.run):
+        await asyncio.gather(*(write_on(outbox_pool, one, counts) for one in range(4)))
+        await until_published(bootstrap, sum(counts))
+    seqs: dict[int, list[int]] = {}
+    for event in await facts(bootstrap):
+        seqs.setdefault(event.shard, []).append(event.seq)
+    assert all(each == list(range(1, len(each) + 1)) for each in seqs.values())
