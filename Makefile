@@ -52,7 +52,7 @@ clean: python ## Remove all state, data and secrets (.revocast); refuses while t
 	@$(DEVSTACK) devstack.clean
 
 bench-revocation: run-environment ## How long from a replayed token to its denial, over 200 thefts.
-	@exec $(VENV) bench/revocation.py .revocast/demo.json
+	@exec $(VENV) bench/revocation.py
 
 ci: ## What the pipeline runs, whole: checks and both test tiers in an environment of its own.
 	@exec .ci/run

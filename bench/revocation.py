@@ -1,14 +1,12 @@
 """How long a thief's replay takes to be refused everywhere: replay presented -> API answers 401.
 
-Runs against the demo that `make run` serves: `python bench/revocation.py .revocast/demo.json`.
+Runs against the demo that `make run` serves, or starts the system for as long as it takes.
 Each theft is a family of its own: sign in, refresh twice, replay the first refresh token, then call
 the API with the unexpired access token until it is refused. Every answer is checked.
 """
 
 import statistics
-import sys
 import time
-from pathlib import Path
 
 import httpx
 from rich.console import Console
@@ -17,6 +15,8 @@ from rich.table import Table
 
 from cli.demo import Demo, read
 from cli.story import Story
+from cli.up import DEMO, running
+from devstack.lifetime import ends_in_order
 
 THEFTS = 200
 WARM_UP = 10
@@ -48,8 +48,13 @@ def measure(demo: Demo) -> list[float]:
 
 
 def main() -> None:
-    """Print the distribution, and the figures as one line of JSON-like text at the end."""
-    figures = measure(read(Path(sys.argv[1])))
+    """Print the distribution."""
+    console = Console(soft_wrap=True)
+    if DEMO.exists():
+        figures = measure(read(DEMO))
+    else:
+        with ends_in_order(), running(console) as (_, demo):
+            figures = measure(demo)
     cuts = statistics.quantiles(figures, n=100)
     table = Table("figure", "ms", title=f"replay presented -> denied, {THEFTS} thefts")
     rows = {
@@ -61,7 +66,7 @@ def main() -> None:
     }
     for name, value in rows.items():
         table.add_row(name, f"{value:.1f}")
-    Console().print(table)
+    console.print(table)
 
 
 if __name__ == "__main__":

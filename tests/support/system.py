@@ -65,15 +65,24 @@ def running(directory: Path) -> Iterator[System]:
     with (
         postgres_parts.server(directory / "postgres") as postgres,
         kafka_parts.server(directory / "kafka") as kafka,
+        standing_on(directory, postgres, kafka) as system,
     ):
-        environment = {
-            **os.environ,
-            "REVOCAST_DATABASE_URL": postgres.dsn,
-            "REVOCAST_KAFKA_BOOTSTRAP": kafka.bootstrap,
-        }
-        with Stack(directory / "stack", ports=Ports.free(), environment=environment) as stack:
-            demo = postgres_parts.apart(_seed(stack))
-            yield System(stack, demo, postgres, kafka)
+        yield system
+
+
+@contextmanager
+def standing_on(
+    directory: Path, postgres: postgres_parts.Server, kafka: kafka_parts.Server
+) -> Iterator[System]:
+    """The same on servers that run already."""
+    environment = {
+        **os.environ,
+        "REVOCAST_DATABASE_URL": postgres.dsn,
+        "REVOCAST_KAFKA_BOOTSTRAP": kafka.bootstrap,
+    }
+    with Stack(directory / "stack", ports=Ports.free(), environment=environment) as stack:
+        demo = postgres_parts.apart(_seed(stack))
+        yield System(stack, demo, postgres, kafka)
 
 
 async def _seed(stack: Stack) -> Demo:

@@ -1,10 +1,10 @@
 """Bytes on a topic <-> events. Writing is strict, reading is tolerant."""
 
-from typing import Any, ClassVar
-from uuid import UUID
+from typing import Any, ClassVar, get_args
 
 import pydantic
 from pydantic import BaseModel, ConfigDict
+from pydantic_core import from_json
 
 from revocast_contracts.envelope import Data, Draft, Event
 from revocast_contracts.topics import TOPICS
@@ -24,13 +24,6 @@ class UnknownData(Data):
     event_type: ClassVar[str] = ""
 
 
-class _Wire(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
-    type: str
-    data: dict[str, Any]
-
-
 def validate(event_type: str, members: dict[str, Any]) -> Data:
     """Members -> data of that type, refusing any member the contract does not list.
 
@@ -39,7 +32,7 @@ def validate(event_type: str, members: dict[str, Any]) -> Data:
     """
     model = TYPES.get(event_type)
     if model is None:
-        raise UndecodableError(f"unknown event type {event_type!r}")
+        raise UndecodableError("unknown event type")
     try:
         return model.model_validate(members, extra="forbid")
     except pydantic.ValidationError as error:
@@ -75,22 +68,46 @@ def decode(value: bytes) -> Event:
         UndecodableError: not JSON, not an envelope, or data that violates its schema.
     """
     try:
-        wire = _Wire.model_validate_json(value)
-        model = TYPES.get(wire.type, UnknownData)
-        data = model.model_validate(wire.data)
-        envelope = _Envelope.model_validate_json(value)
+        members = from_json(value)
+    except ValueError:
+        raise UndecodableError("not JSON") from None
+    try:
+        envelope = _Envelope.model_validate(members)
     except pydantic.ValidationError as error:
         raise UndecodableError(_reason("event", error)) from None
+    model = TYPES.get(envelope.type, UnknownData)
+    try:
+        data = model.model_validate(envelope.data)
+    except pydantic.ValidationError as error:
+        raise UndecodableError(_reason(model.event_type or "data", error)) from None
     return Event.model_construct(**{**dict(envelope), "data": data})
 
 
 class _Envelope(Event):
-    data: Any
+    """An event whose data was not looked at yet."""
 
-    id: UUID
+    data: Any
 
 
 def _reason(what: str, error: pydantic.ValidationError) -> str:
-    first = error.errors(include_input=False, include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return f"{what}: {where}: {first['msg']}" if where else f"{what}: {first['msg']}"
+    """The first violation: the member and pydantic's code for what is wrong with it.
+
+    Neither pydantic's message nor a member that we do not know is told: both are input.
+    """
+    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    where = ".".join(str(part) if part in _MEMBERS else "?" for part in first["loc"])
+    return f"{what}: {where}: {first['type']}" if where else f"{what}: {first['type']}"
+
+
+def _members(model: type[BaseModel]) -> set[str]:
+    """The names of a model's members, and of those of the models in it."""
+    names = set(model.model_fields)
+    for field in model.model_fields.values():
+        for inner in (field.annotation, *get_args(field.annotation)):
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                names |= _members(inner)
+    return names
+
+
+_MODELS: list[type[BaseModel]] = [Event, *TYPES.values()]
+_MEMBERS = frozenset(name for model in _MODELS for name in _members(model))

@@ -3,7 +3,7 @@
 import os
 import time
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Literal
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -39,7 +39,7 @@ class Event(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    specversion: str = "1.0"
+    specversion: Literal["1.0"] = "1.0"
     id: UUID
     source: str
     type: str

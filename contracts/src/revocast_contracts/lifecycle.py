@@ -24,6 +24,7 @@ class EndCause(StrEnum):
     LOGOUT = "logout"
     CODE_REPLAY = "code_replay"
     CONSENT_WITHDRAWN = "consent_withdrawn"
+    TOO_MANY = "too_many"
     KILL = "kill"
 
 

@@ -81,7 +81,7 @@ async def test_without_a_redirect_uri_in_the_request_none_is_needed(
 ) -> None:
     """4.1.3: `redirect_uri` is REQUIRED only if it was in the authorization request."""
     await add_clients(api.pool, replace(WEB, client_id="new"))
-    code = await alice.allow(client_id="new", redirect_uri=None)
+    code = await alice.allow(client_id="new", redirect_uri=None, scope="orders.read")
     good(await api.redeem(code, auth=("new", "the secret of web"), redirect_uri=None))
 
 

@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from devstack.clean import clean
+from devstack.postgres import Postgres
+from devstack.users import outside
+
 CHECKOUT = Path(__file__).parents[3]
 WITHOUT_ENSUREPIP = """
 import runpy, sys
@@ -90,3 +94,19 @@ def test_clean_leaves_a_running_system_alone(checkout: Path) -> None:
     holder.communicate()
     assert answer(make, checkout)[0] == 0
     assert not state.exists()
+
+
+def test_a_closed_home_is_no_obstacle(directory: Path) -> None:
+    """Where no other user may enter, root still gets its PostgreSQL; `make clean` takes it all."""
+    home = directory / "home"
+    home.mkdir(mode=0o700)
+    state = home / ".revocast"
+    server = Postgres(state / "postgres")
+    server.start()
+    try:
+        assert server.alive()
+    finally:
+        server.stop()
+    clean(state)
+    assert not state.exists()
+    assert not outside(state / "postgres" / "server").exists()

@@ -140,7 +140,9 @@ async def test_guessing_is_slowed_down_and_told(api: Api) -> None:
     good(await api.token("client_credentials", auth=("machine", MACHINE_SECRET)))
     assert error(await api.token("client_credentials", auth=("web", WRONG)))[0] == 401
     await api.parts.guesses.tell()
-    counted = {(e["client_id"], e["kind"]): e["count"] for e in await told(api.pool, "guess.counted")}
+    counted = {
+        (e["client_id"], e["kind"]): e["count"] for e in await told(api.pool, "guess.counted")
+    }
     assert counted == {
         ("machine", "client_secret"): guesses.FREE + 5,
         ("web", "client_secret"): 1,
@@ -166,7 +168,9 @@ async def test_guesses_at_tokens_and_codes_are_told_once(api: Api) -> None:
     await api.redeem("made up")
     for _ in range(2):
         await api.parts.guesses.tell()
-    counted = {(e["client_id"], e["kind"]): e["count"] for e in await told(api.pool, "guess.counted")}
+    counted = {
+        (e["client_id"], e["kind"]): e["count"] for e in await told(api.pool, "guess.counted")
+    }
     assert counted == {("web", "refresh_token"): 3, ("web", "code"): 1}
 
 

@@ -100,9 +100,12 @@ async def test_an_id_token_goes_with_a_code_for_openid(api: Api) -> None:
     key = jwks[header(tokens["id_token"])["kid"]]
     said = jwt.decode(tokens["id_token"], key, issuer=ISSUER, audience="web", algorithms=["RS256"])
     assert said["nonce"] == "a nonce"
-    assert said["at_hash"] == jwt.utils.base64url_encode(
-        key.Algorithm.compute_hash_digest(tokens["access_token"].encode())[:16]
-    ).decode()
+    assert (
+        said["at_hash"]
+        == jwt.utils.base64url_encode(
+            key.Algorithm.compute_hash_digest(tokens["access_token"].encode())[:16]
+        ).decode()
+    )
     access = claims(tokens["access_token"])
     for name in ("sub", "sid", "auth_time", "acr", "iat"):
         assert said[name] == access[name]

@@ -3,11 +3,11 @@
 import base64
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import struct
 import subprocess
-import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -187,7 +187,9 @@ class Kafka:
     def _format(self, java: list[str]) -> None:
         if (self.directory / "data" / "meta.properties").exists():
             return
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # The first bit is 0, lest it begin with a hyphen, which the tool takes for an option.
+        random = secrets.token_bytes(16)
+        cluster = base64.urlsafe_b64encode(bytes([random[0] & 127]) + random[1:]).decode()[:22]
         tool = ["kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", cluster]
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:

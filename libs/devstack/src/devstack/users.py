@@ -55,19 +55,25 @@ def outside(directory: Path) -> Path:
     return ROOT_OWNED / hashlib.sha256(str(directory).encode()).hexdigest()[:16]
 
 
-def reachable_copy(installation: Path, user: tuple[int, int]) -> Path:
-    """The installation itself, or a copy of it where the user can read it."""
-    if user[0] < 0 or reaches(installation):
-        return installation
-    copy = outside(installation).with_suffix(".postgresql")
+def reachable_copy(package: Path, place: Path, user: tuple[int, int]) -> Path:
+    """A wheel's package directory itself, or a copy below `place` if the user cannot read it.
+
+    The libraries that the wheel brought lie beside it, where its programs look for them.
+    """
+    if user[0] < 0 or reaches(package):
+        return package
+    stamp = hashlib.sha256(f"{package} {package.stat().st_mtime_ns}".encode()).hexdigest()[:16]
+    copy = place / f"wheel-{stamp}"
     if not copy.exists():
-        partial = copy.with_suffix(f".{os.getpid()}")
-        shutil.copytree(installation, partial, symlinks=True)
+        partial = place / f"partial-{os.getpid()}"
+        for source in (package, package.with_name(f"{package.name}.libs")):
+            if source.exists():
+                shutil.copytree(source, partial / source.name, symlinks=True)
         for path in [partial, *partial.rglob("*")]:
             if not path.is_symlink():
                 path.chmod(path.stat().st_mode | (0o755 if path.is_dir() else 0o444))
         partial.rename(copy)
-    return copy
+    return copy / package.name
 
 
 def reaches(path: Path) -> bool:

@@ -71,7 +71,8 @@ def _grant(form: dict[str, str], client: Client) -> GrantType:
         grant = GrantType(required(form, "grant_type"))
     except ValueError:
         raise UnsupportedGrantType from None
-    if grant not in client.grants:
+    for_itself = grant is GrantType.CLIENT_CREDENTIALS
+    if grant not in client.grants or (for_itself and not client.confidential):
         raise UnauthorizedClient(f"{client.client_id} may not use {grant}")
     return grant
 
