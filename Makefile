@@ -42,7 +42,7 @@ types: dev-environment ## Type check (mypy, strict).
 imports: dev-environment ## Who may import whom (import-linter).
 	@$(VENV_DIR)/bin/lint-imports
 
-contracts: dev-environment ## Generate schemas, AsyncAPI and examples from the event models.
+contracts: dev-environment ## Generate schemas, AsyncAPI and the table of topics from the event models.
 	@$(VENV) -m revocast_contracts
 
 lock: python ## Lock all dependencies again, with hashes.

@@ -4,7 +4,17 @@ import pytest
 
 from issuer.usecases.create_account import create_account
 from servicekit.postgres import Pool, create_pool
-from tests.support.issuer_api import API, MACHINE, OTHER, SPA, WEB, Api, add_clients, api_on
+from tests.support.issuer_api import (
+    API,
+    MACHINE,
+    OTHER,
+    SPA,
+    WEB,
+    Api,
+    add_clients,
+    api_on,
+    lend_keys,
+)
 from tests.support.issuer_pages import PASSWORD, USERNAME, Visitor
 
 
@@ -19,6 +29,7 @@ async def pool(issuer_database: str) -> AsyncIterator[Pool]:
 
 @pytest.fixture
 async def api(pool: Pool) -> AsyncIterator[Api]:
+    await lend_keys(pool)
     async with api_on(pool) as api:
         await add_clients(pool, WEB, OTHER, SPA, MACHINE, API)
         yield api

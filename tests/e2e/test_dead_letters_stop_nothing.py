@@ -1,16 +1,17 @@
 """What nobody can read is set aside with its reason, and what stands behind it still arrives."""
 
 import json
-from base64 import b64encode
 from hashlib import sha256
+from typing import Any
 
 import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from revocast_contracts.topics import TOKEN_LIFECYCLE
+from revocast_contracts.dead_letters import LetterDied
+from revocast_contracts.topics import DEAD_LETTER, TOKEN_LIFECYCLE
 from tests.support.deadlines import until_sync
-from tests.support.ledger import all_records
+from tests.support.ledger import Auditor
 from tests.support.postgres import apart
 from tests.support.system import System
 from tests.support.tokens import claims_of
@@ -28,6 +29,7 @@ ENVELOPE = {
     "seq": 9_000_000_000,
     "data": {"family": ["not", "a", "string"]},
 }
+CONSUMERS = {"revocation", "audit"}
 POISON = {
     "no JSON at all": b"\xff\x00garbage <script>",
     "a rotation without a generation": json.dumps(ENVELOPE).encode(),
@@ -50,34 +52,28 @@ def test_poison_is_set_aside_with_its_reason_and_the_partition_goes_on(
         third = story.refresh(web, story.refresh(web, first))
         story.expect_invalid_grant(web, first["refresh_token"])
         story.wait_for_denial(third["access_token"], 0)
-    _wait_for_cause(system, family)
-
-    def letters() -> dict[str, dict[str, object]]:
-        said = [record["event"]["data"] for record in all_records(system, type=LETTER)]
-        place = (TOKEN_LIFECYCLE.name, partition, offset)
-        return {
-            data["consumer"]: data
-            for data in said
-            if (data["topic"], data["partition"], data["offset"]) == place
-        }
-
-    until_sync(lambda: set(letters()) == {"revocation", "audit"})
-    for data in letters().values():
-        assert data["reason"]
-        assert data["sha256"] == sha256(poison).hexdigest()
-        assert "original" not in data
-    if poison:
-        assert b64encode(poison).decode() not in json.dumps(all_records(system, type=LETTER))
+    auditor = Auditor(system)
+    until_sync(lambda: "revocast.reuse.detected.v1" in _types(auditor.records(family=family)))
+    place = (TOKEN_LIFECYCLE.name, partition, offset)
+    until_sync(lambda: {each["consumer"] for each in _letters(auditor, place)} == CONSUMERS)
+    letters = _letters(auditor, place)
+    assert len(letters) == len(CONSUMERS)
+    for letter in letters:
+        assert letter["reason"]
+        assert letter["sha256"] == sha256(poison).hexdigest()
+        assert "original" not in letter
 
 
-LETTER = "revocast.letter.died.v1"
+def _types(records: list[dict[str, Any]]) -> set[str]:
+    return {record["type"] for record in records}
 
 
-def _wait_for_cause(system: System, family: str) -> None:
-    def causes() -> set[str]:
-        return {record["type"] for record in all_records(system, family=family)}
-
-    until_sync(lambda: "revocast.reuse.detected.v1" in causes())
+def _letters(auditor: Auditor, place: tuple[str, int, int]) -> list[dict[str, Any]]:
+    """What the audit has of the dead letters of one place on a topic."""
+    records = auditor.records(type=LetterDied.event_type)
+    assert all(record["topic"] == DEAD_LETTER.name for record in records)
+    letters = [record["event"]["data"] for record in records]
+    return [each for each in letters if (each["topic"], each["partition"], each["offset"]) == place]
 
 
 async def _write(system: System, partition: int, value: bytes) -> int:

@@ -52,9 +52,7 @@ class BreakableSystem(System):
     def wait_until_ready(self, *services: str, seconds: float = 60) -> None:
         """Wait until these services, or all, say that they can serve."""
         wanted = services or tuple(self.stack.services)
-        until_sync(
-            lambda: all(self.readiness(each)[0] == 200 for each in wanted), seconds=seconds
-        )
+        until_sync(lambda: all(self.readiness(each)[0] == 200 for each in wanted), seconds=seconds)
 
 
 @contextmanager
@@ -74,9 +72,7 @@ def breakable() -> Iterator[BreakableSystem]:
             postgres = postgres_parts.Server(database.dsn())
             kafka = kafka_parts.Server(broker.bootstrap)
             with standing_on(directory, postgres, kafka) as system:
-                yield BreakableSystem(
-                    system.stack, system.demo, postgres, kafka, broker, database
-                )
+                yield BreakableSystem(system.stack, system.demo, postgres, kafka, broker, database)
         finally:
             broker.stop()
             database.stop()

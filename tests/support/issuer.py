@@ -16,7 +16,7 @@ from issuer.usecases.exchange_code import exchange_code
 from issuer.usecases.refresh import refresh
 from oauth import pkce
 from revocast_contracts.selectors import subject_hash
-from servicekit.postgres import Pool, transaction
+from servicekit.postgres import Connection, Pool, transaction
 
 VERIFIER = "v" * 43
 REDIRECT_URI = "https://client.example/callback"
@@ -61,7 +61,12 @@ async def a_code(
     families: Families, client: Client = CLIENT, session: Session | None = None
 ) -> str | Refused:
     """A code for scope `openid orders.read`."""
-    session = session or a_session()
+    async with transaction(families.pool) as connection:
+        return await a_code_in(connection, client, session or a_session())
+
+
+async def a_code_in(connection: Connection, client: Client, session: Session) -> str | Refused:
+    """The same in a transaction of the caller's."""
     request = AuthorizationRequest(
         client_id=client.client_id,
         redirect_uri=REDIRECT_URI,
@@ -75,19 +80,18 @@ async def a_code(
         max_age=None,
         login_hint=None,
     )
-    async with transaction(families.pool) as connection:
-        return await issue_code(
-            connection,
-            request,
-            session,
-            scope=request.scope,
-            subject_hash=subject_hash(str(session.subject), HASH_KEY),
-        )
+    return await issue_code(
+        connection,
+        request,
+        session,
+        scope=request.scope,
+        subject_hash=subject_hash(str(session.subject), HASH_KEY),
+    )
 
 
 async def redeem(
     families: Families, code: str, client: Client = CLIENT, **changed: Any
-) -> Minted | Refused | TryLater:
+) -> Minted | Refused | TargetRefused | TryLater:
     """Present a code as its rightful client would, but for what is `changed`."""
     arguments: dict[str, Any] = {
         "code": code,

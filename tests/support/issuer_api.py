@@ -1,10 +1,11 @@
-"""The issuer's endpoints and pages over real Postgres, without a broker: the feed is set by hand."""
+"""The issuer's endpoints and pages over real Postgres; its feed is set by hand."""
 
 from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import cache
 from hashlib import sha256
 from typing import Any
 
@@ -17,7 +18,8 @@ from issuer.app import bare_app, make_parts, mount
 from issuer.domain.client import Client, GrantType, Resource
 from issuer.domain.refresh_token import MacKeys
 from issuer.settings import IssuerSettings
-from issuer.store import clients
+from issuer.signing.keys import SigningKey, generate, seal
+from issuer.store import clients, signing_keys
 from issuer.usecases.clients import put_resource
 from issuer.usecases.passwords import Passwords
 from issuer.usecases.people import People
@@ -102,9 +104,8 @@ class Api:
         self, path: str, form: Mapping[str, str], *, auth: tuple[str, str] | None = None
     ) -> httpx.Response:
         """A form; `auth` is client id and secret for HTTP Basic."""
-        return await self.http.post(
-            path, data=dict(form), auth=httpx.BasicAuth(*auth) if auth else None
-        )
+        basic = httpx.BasicAuth(*auth) if auth else httpx.USE_CLIENT_DEFAULT
+        return await self.http.post(path, data=dict(form), auth=basic)
 
     async def token(
         self, grant_type: str, *, auth: tuple[str, str] | None = ("web", SECRET), **form: str
@@ -189,6 +190,25 @@ async def api_on(pool: Pool, url: str = ISSUER) -> AsyncIterator[Api]:
             yield Api(app, parts, people, feed, http)
         finally:
             passwords.close()
+
+
+@cache
+def _a_key(alg: str) -> SigningKey:
+    return generate(alg)
+
+
+async def lend_keys(pool: Pool) -> None:
+    """The session's keys: an RSA key takes longer to make than a test."""
+    async with transaction(pool) as connection:
+        for key in (_a_key("ES256"), _a_key("RS256")):
+            await signing_keys.add(
+                connection,
+                kid=key.kid,
+                alg=key.alg,
+                sealed_private=seal(key, KEY_ENCRYPTION_KEY),
+                public_jwk=key.public_jwk,
+                signs_after=timedelta(0),
+            )
 
 
 async def add_clients(pool: Pool, *registered: Client) -> None:

@@ -31,20 +31,27 @@ def operator_token(system: System, service: str, scope: str) -> str:
     return token
 
 
-def all_records(system: System, **filters: str) -> list[dict[str, Any]]:
-    """Every record that matches, oldest first, page by page from the audit API."""
-    bearer = {"Authorization": f"Bearer {operator_token(system, 'audit', 'audit.read')}"}
-    found: list[dict[str, Any]] = []
-    asked = {"order": "oldest", "limit": "500", **filters}
-    with httpx.Client(base_url=system.demo.urls["audit"], headers=bearer, timeout=10) as audit:
-        while True:
-            answer = audit.get("/records", params=asked)
-            assert answer.status_code == 200, answer.text
-            page = answer.json()
-            found += page["records"]
-            if page["next"] is None:
-                return found
-            asked["cursor"] = page["next"]
+class Auditor:
+    """The demo's operator at the audit API, with a token that is good for ten minutes."""
+
+    def __init__(self, system: System) -> None:
+        token = operator_token(system, "audit", "audit.read")
+        self._url = system.demo.urls["audit"]
+        self._bearer = {"Authorization": f"Bearer {token}"}
+
+    def records(self, **filters: str) -> list[dict[str, Any]]:
+        """Every record that matches, oldest first, page by page."""
+        found: list[dict[str, Any]] = []
+        asked = {"order": "oldest", "limit": "500", **filters}
+        with httpx.Client(base_url=self._url, headers=self._bearer, timeout=10) as audit:
+            while True:
+                answer = audit.get("/records", params=asked)
+                assert answer.status_code == 200, answer.text
+                page = answer.json()
+                found += page["records"]
+                if page["next"] is None:
+                    return found
+                asked["cursor"] = page["next"]
 
 
 def wait_until_audited(system: System, *, seconds: float = 60) -> None:
@@ -58,7 +65,7 @@ def assert_each_once(system: System, answered: Sequence[str], *, seconds: float 
     `answered` are the jti of tokens that clients got.
     """
     wait_until_audited(system, seconds=seconds)
-    records = all_records(system)
+    records = Auditor(system).records()
     assert [record["index"] for record in records] == list(range(len(records)))
     _assert_dense(records)
     assert _doubled(record["event_id"] for record in records) == {}

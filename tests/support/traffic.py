@@ -82,3 +82,15 @@ class Traffic:
                 await self._over.wait()
         except TimeoutError:
             return
+
+
+def signed_in(system: System, count: int) -> list[dict[str, Any]]:
+    """The tokens of some families of the demo's user at the client `web`, for the sample API."""
+    found = []
+    for _ in range(count):
+        with httpx.Client(timeout=10) as http, httpx.Client(timeout=10) as browser:
+            api = system.demo.urls["sample_api"]
+            web = system.demo.clients["web"]
+            story = system.story(http)
+            found.append(story.sign_in(web, system.demo.user, "orders.read", api, browser))
+    return found

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic_core import from_json
 
 from revocast_contracts.envelope import Data, Draft, Event
+from revocast_contracts.open_words import READING
 from revocast_contracts.topics import TOPICS
 
 TYPES: dict[str, type[Data]] = {data.event_type: data for topic in TOPICS for data in topic.types}
@@ -77,7 +78,7 @@ def decode(value: bytes) -> Event:
         raise UndecodableError(_reason("event", error)) from None
     model = TYPES.get(envelope.type, UnknownData)
     try:
-        data = model.model_validate(envelope.data)
+        data = model.model_validate(envelope.data, context=READING)
     except pydantic.ValidationError as error:
         raise UndecodableError(_reason(model.event_type or "data", error)) from None
     return Event.model_construct(**{**dict(envelope), "data": data})

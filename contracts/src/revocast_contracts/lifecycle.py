@@ -1,11 +1,12 @@
 """Events of `token-lifecycle`: what happened to tokens and families, said by the issuer."""
 
 from enum import StrEnum
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AwareDatetime, Field
 
 from revocast_contracts.envelope import Data
+from revocast_contracts.open_words import OpenWhenRead
 from revocast_contracts.selectors import Selector
 
 
@@ -52,7 +53,7 @@ class TokenIssued(Data):
 
     event_type: ClassVar[str] = "revocast.token.issued.v1"
 
-    grant: Grant
+    grant: Annotated[Grant, OpenWhenRead()]
     family: str | None = Field(default=None, description="Absent for client credentials.")
     session: str | None = None
     sub: str
@@ -108,7 +109,7 @@ class TokenPresentedStale(Data):
     client_id: str
     presented_generation: int
     current_generation: int
-    stale_class: StaleClass
+    stale_class: Annotated[StaleClass, OpenWhenRead()]
     age_ms: int = Field(description="Milliseconds since the last rotation.")
     ended_at: AwareDatetime
     origin: Network | None = None
@@ -134,7 +135,7 @@ class TokenDenied(Data):
     sub: str
     presented_generation: int
     current_generation: int
-    reason: DenyReason
+    reason: Annotated[DenyReason, OpenWhenRead()]
     count: int = Field(description="Refusals since the last such event, this one included.")
     origin: Network | None = None
 
@@ -163,7 +164,7 @@ class FamilyEnded(Data):
     sub: str
     client_id: str
     generation: int
-    cause: EndCause
+    cause: Annotated[EndCause, OpenWhenRead()]
     ended_at: AwareDatetime
     origin: Network | None = None
 

@@ -1,11 +1,12 @@
 """Records of `revocations`: all that a resource server has to know, and nothing more."""
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import AwareDatetime, Field
 
 from revocast_contracts.envelope import Data
+from revocast_contracts.open_words import OpenWhenRead
 from revocast_contracts.selectors import Selector
 
 
@@ -45,7 +46,9 @@ class RevocationEntry(Data):
         description="Tokens with iat <= floor(not_before) are dead; absent: whatever the iat.",
     )
     expires_at: AwareDatetime = Field(description="When the entry may be forgotten.")
-    cause: EntryCause
+    # A cause is only told, so an old guard may read a new one; an unknown state or kind of selector
+    # must stay undecodable: whoever ignored it would miss a revocation.
+    cause: Annotated[EntryCause, OpenWhenRead()]
 
 
 class RevocationWatermark(Data):

@@ -9,7 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class SelectorKind(StrEnum):
-    """What is killed: one token, one family, one sign-in, one account, one client, one key, all."""
+    """What is killed: one token, one family, one sign-in, one account, one client, one key, all.
+
+    Closed when read too: a reader that ignored a kind it does not know would miss a revocation.
+    """
 
     JTI = "jti"
     FAMILY = "family"

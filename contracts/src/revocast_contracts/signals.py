@@ -1,12 +1,13 @@
 """Events of `security-signals`: what the revocation service decided, and why."""
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import AwareDatetime, Field
 
 from revocast_contracts.envelope import Data
 from revocast_contracts.lifecycle import StaleClass
+from revocast_contracts.open_words import OpenWhenRead
 from revocast_contracts.selectors import Selector
 
 
@@ -19,7 +20,7 @@ class ReuseDetected(Data):
     session: str | None = None
     sub: str
     client_id: str
-    reuse_class: StaleClass
+    reuse_class: Annotated[StaleClass, OpenWhenRead()]
     presented_generation: int
     current_generation: int
     evidence: tuple[str, ...] = Field(description="Ids of the events this verdict rests on.")
@@ -61,7 +62,7 @@ class AnomalyDetected(Data):
 
     event_type: ClassVar[str] = "revocast.anomaly.detected.v1"
 
-    rule: AnomalyRule
+    rule: Annotated[AnomalyRule, OpenWhenRead()]
     family: str
     session: str | None = None
     sub: str

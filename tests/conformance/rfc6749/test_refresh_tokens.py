@@ -48,7 +48,10 @@ async def test_a_refresh_token_is_validated(api: Api) -> None:
 async def test_a_refresh_token_is_bound_to_its_client(api: Api) -> None:
     """10.4: The server MUST maintain the binding between a refresh token and its client (6)."""
     token = (await api.tokens())["refresh_token"]
-    others = [{"auth": ("other", OTHER_SECRET)}, {"auth": None, "client_id": "spa"}]
+    others: list[dict[str, Any]] = [
+        {"auth": ("other", OTHER_SECRET)},
+        {"auth": None, "client_id": "spa"},
+    ]
     for other in others:
         refused = await api.token("refresh_token", refresh_token=token, **other)
         assert error(refused) == (400, "invalid_grant")

@@ -62,7 +62,7 @@ async def test_an_unsupported_transformation_is_an_invalid_request(
 ) -> None:
     """4.4.1: If the transformation is not supported, the server MUST answer `invalid_request`.
 
-    4.3: without a method it is `plain`, which we do not support (4.2: S256 MUST be used by who can).
+    4.3: without a method it is `plain`, which we do not support.
     """
     await alice.authorize(code_challenge_method=method)
     assert alice.returned["error"] == "invalid_request"
@@ -93,7 +93,7 @@ async def test_a_verifier_is_required_where_a_challenge_was(api: Api, alice: Vis
 
 
 async def test_a_verifier_is_refused_where_no_challenge_was(api: Api, alice: Visitor) -> None:
-    """4.6: A verifier for a code without a challenge can't match it: no downgrade goes unnoticed."""
+    """4.6: A verifier can't match a code without a challenge: no downgrade goes unnoticed."""
     exempt = replace(WEB, client_id="exempt", pkce_required=False)
     await add_clients(api.pool, exempt)
     asked = {"client_id": "exempt", "code_challenge": None, "code_challenge_method": None}

@@ -43,7 +43,7 @@ async def test_urls_are_https(api: Api) -> None:
 
 
 async def test_signing_algorithms_of_assertions_are_not_named(api: Api) -> None:
-    """2: Algorithms MUST be named where assertions are supported; "none" MUST NOT be. We have none."""
+    """2: Where assertions are supported their algorithms MUST be named; none are."""
     told = await metadata(api)
     for endpoint in ("token", "revocation", "introspection"):
         methods = set(told[f"{endpoint}_endpoint_auth_methods_supported"])

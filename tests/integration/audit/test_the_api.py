@@ -1,7 +1,8 @@
 import json
 from base64 import b64decode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from hashlib import sha256
+from pathlib import Path
 from uuid import uuid4
 
 import httpx
@@ -9,13 +10,13 @@ import pytest
 
 from audit.app import create_app
 from audit.settings import AuditSettings
+from devstack.kafka import Kafka
 from messaging.topics import ensure_topics
 from revocast_contracts.lifecycle import EndCause
 from servicekit.postgres import Pool
 from tests.integration.revocast.support import IssuerServer, issuer_server
 from tests.support.audit import Story, record
 from tests.support.audit_log import until
-from tests.support.kafka import Server as Kafka
 from tests.unit.revocast.support import members, sign
 
 URL = "http://audit.example"
@@ -27,18 +28,29 @@ async def issuer() -> AsyncIterator[IssuerServer]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def broker(server_directory: Path) -> Iterator[Kafka]:
+    """A broker of its own: what other tests leave in the topics would be recorded here too."""
+    broker = Kafka(server_directory / "audit-kafka")
+    broker.start()
+    try:
+        yield broker
+    finally:
+        broker.stop()
+
+
 @pytest.fixture
 async def api(
-    audit_database: str, kafka: Kafka, issuer: IssuerServer
+    audit_database: str, broker: Kafka, issuer: IssuerServer
 ) -> AsyncIterator[httpx.AsyncClient]:
     """The whole service in this process, on real Postgres and Kafka."""
-    await ensure_topics(kafka.bootstrap, replication=1)
+    await ensure_topics(broker.bootstrap, replication=1)
     settings = AuditSettings.model_validate(
         {
             "url": URL,
             "issuer_url": issuer.url,
             "database_url": audit_database,
-            "kafka_bootstrap": kafka.bootstrap,
+            "kafka_bootstrap": broker.bootstrap,
         }
     )
     app = create_app(settings)

@@ -1,5 +1,6 @@
 """What compose would start, without containers: its secrets, its databases, its settings."""
 
+import json
 import os
 import runpy
 import subprocess
@@ -17,7 +18,7 @@ import pytest
 
 from devstack.kafka import Kafka
 from devstack.ports import free_port
-from devstack.postgres import Postgres, wheel_binaries
+from devstack.postgres import BINARIES, Postgres, wheel
 from tests.support.deploy import CHECKOUT, SETTINGS, compose
 
 COMPOSE: dict[str, Any] = compose()["services"]
@@ -43,12 +44,11 @@ class Machine:
             "http://issuer:8400": self.url("issuer"),
             **{f"http://localhost:{8400 + n}": self.url(name) for n, name in enumerate(SETTINGS)},
         }
-        given = dict(COMPOSE[container]["environment"])
-        for name, value in given.items():
-            for there, mine in here.items():
-                value = value.replace(there, mine)
-            given[name] = value
-        return given | {"PATH": os.environ["PATH"], f"{prefix}PORT": str(self.ports[service])}
+        given = json.dumps(COMPOSE[container]["environment"])
+        for there, mine in here.items():
+            given = given.replace(there, mine)
+        own = {"PATH": os.environ["PATH"], f"{prefix}PORT": str(self.ports[service])}
+        return json.loads(given) | own  # type: ignore[no-any-return]  # JSON of strings
 
     def url(self, service: str) -> str:
         """Where a service is on this machine."""
@@ -94,7 +94,7 @@ def _make_databases(machine: Machine) -> None:
     script = (CHECKOUT / "deploy/compose/databases.sql").read_text()
     subprocess.run(
         [
-            str(wheel_binaries() / "psql"),
+            str(wheel() / BINARIES / "psql"),
             "--set=ON_ERROR_STOP=1",
             "--no-psqlrc",
             machine.postgres.dsn(),
@@ -144,7 +144,7 @@ async def test_a_service_may_use_its_tables_and_nothing_else(
         await connection.close()
     for other in SETTINGS.keys() - {service}:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await asyncpg.connect(dsn.replace(f"/revocast_{service}", f"/revocast_{other}"))
+            await asyncpg.connect(dsn.rpartition("/")[0] + f"/revocast_{other}")
 
 
 def test_the_three_services_become_ready_with_these_rights(

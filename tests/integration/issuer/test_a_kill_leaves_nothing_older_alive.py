@@ -95,9 +95,7 @@ async def test_a_client_kill_reaches_its_families_and_leaves_others(
     assert isinstance(await present(families, theirs.refresh_token, other), Minted)
 
 
-async def test_a_lasting_cut_issues_nothing_until_it_ends(
-    families: Families, pool: Pool
-) -> None:
+async def test_a_lasting_cut_issues_nothing_until_it_ends(families: Families, pool: Pool) -> None:
     """A disabled client gets no token of any kind; enabled again, it does."""
 
     async def ask() -> object:

@@ -83,7 +83,7 @@ async def test_malformed_credentials_are_an_invalid_client(
     response = await api.http.post(
         path,
         data={"grant_type": "refresh_token", "token": "x"},
-        headers={"authorization": authorization.encode("latin-1")},
+        headers={b"authorization": authorization.encode("latin-1")},
     )
     assert error(response) == (401, "invalid_client")
     assert response.headers["www-authenticate"].startswith("Basic ")
@@ -151,8 +151,8 @@ async def test_only_post_is_allowed(api: Api, path: str, method: str) -> None:
 async def test_odd_values_are_refused_and_not_repeated(api: Api, value: str) -> None:
     """Any text may stand in any parameter: it is refused in words that do not repeat it."""
     answers: list[httpx.Response] = []
-    for grant, name in (("authorization_code", "code"), ("refresh_token", "refresh_token")):
-        answers.append(await api.token(grant, **{name: value}))
+    answers.append(await api.token("authorization_code", code=value))
+    answers.append(await api.token("refresh_token", refresh_token=value))
     answers.append(await api.token(value))
     answers.append(await api.token("refresh_token", refresh_token="x", scope=value))
     answers.append(await api.token("authorization_code", code="x", redirect_uri=value))

@@ -130,13 +130,14 @@ async def test_an_enabled_client_begins_anew(api: Api) -> None:
 async def test_guessing_is_slowed_down_and_told(api: Api) -> None:
     """After some wrong secrets the answer is 429; the right secret always passes; all are told."""
     api.parts.guesses.clock = lambda: 0.0
-    statuses = []
-    for number in range(guesses.FREE + 5):
-        response = await api.token("client_credentials", auth=("machine", f"{WRONG}{number}"))
-        statuses.append(response.status_code)
+    answers = [
+        await api.token("client_credentials", auth=("machine", f"{WRONG}{number}"))
+        for number in range(guesses.FREE + 5)
+    ]
+    statuses = [answer.status_code for answer in answers]
     assert statuses[: guesses.FREE] == [401] * guesses.FREE
     assert statuses[-1] == 429
-    assert int(response.headers["retry-after"]) >= 1
+    assert int(answers[-1].headers["retry-after"]) >= 1
     good(await api.token("client_credentials", auth=("machine", MACHINE_SECRET)))
     assert error(await api.token("client_credentials", auth=("web", WRONG)))[0] == 401
     await api.parts.guesses.tell()

@@ -8,7 +8,8 @@ import pytest
 from issuer.signing.keys import UnsealError
 from issuer.usecases.keyring import KEPT_PUBLISHED, PUBLISHED_FIRST, Keyring
 from servicekit.postgres import Pool
-from tests.support.issuer_api import ISSUER, KEY_ENCRYPTION_KEY, Api, api_on, good
+from tests.support.issuer import RESOURCE
+from tests.support.issuer_api import ISSUER, KEY_ENCRYPTION_KEY, Api, add_api, api_on, good
 from tests.support.issuer_pages import told
 
 
@@ -69,6 +70,7 @@ async def test_a_replica_recognises_the_key_of_another_at_once(api: Api) -> None
     """A token signed by a key that another replica made just now is looked up, not refused."""
     async with api_on(api.pool) as replica:
         await replica.parts.keyring.refresh()
+        await add_api(api.pool, RESOURCE, alg="EdDSA")
         token = (await api.machine_token())["access_token"]
         ring = replica.parts.keyring
         assert await ring.claims(token, issuer=ISSUER) is None  # it has looked a moment ago

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import TopicAlreadyExistsError
 
 from messaging import outbox
 from messaging.consume import Consumer, Handler, Received
@@ -188,21 +189,21 @@ async def make_topics_anew(bootstrap: str, *only: Topic) -> None:
     """Delete topics, all by default, and make them again."""
     names = {topic.name for topic in only or TOPICS}
 
-    async def gone() -> bool:
-        return names.isdisjoint(await client.list_topics())
-
     async with admin(bootstrap) as client:
-        if there := names.intersection(await client.list_topics()):
-            await client.delete_topics(list(there))
+
+        async def gone() -> bool:
+            there = names.intersection(await client.list_topics())
+            if there:
+                await client.delete_topics(list(there))
+            return not there
+
+        async def made() -> bool:
+            with contextlib.suppress(TopicAlreadyExistsError):
+                await ensure_topics(bootstrap, replication=1)
+            return names.issubset(await client.list_topics())
+
         await until(gone, "topics deleted")
-
-    async def made() -> bool:
-        with contextlib.suppress(Exception):
-            await ensure_topics(bootstrap, replication=1)
-            return True
-        return False
-
-    await until(made, "topics made")
+        await until(made, "topics made")
 
 
 @asynccontextmanager

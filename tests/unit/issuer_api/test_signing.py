@@ -36,7 +36,7 @@ MINTED = Minted(
     resource=RESOURCE,
     jti="a jti",
     issued_at=NOW,
-    expires_at=NOW + timedelta(minutes=10),
+    expires_at=NOW + timedelta(hours=1),
     family=uuid4(),
     session=uuid4(),
     auth_time=NOW - timedelta(minutes=1),
@@ -80,13 +80,13 @@ def test_times_are_whole_seconds_rounded_down() -> None:
         resource=RESOURCE,
         jti="j",
         issued_at=late,
-        expires_at=late + timedelta(minutes=1),
+        expires_at=late + timedelta(hours=1),
     )
     token = TOKENS.access_token(minted, KEYS["ES256"], API)
     claims = verified(token, public(KEYS["ES256"]), issuer=ISSUER)
     assert claims is not None
     assert claims["iat"] == int(late.timestamp())
-    assert claims["exp"] == claims["iat"] + 60
+    assert claims["exp"] == claims["iat"] + 3600
 
 
 def test_a_token_for_a_client_says_nothing_of_a_person() -> None:
@@ -98,7 +98,7 @@ def test_a_token_for_a_client_says_nothing_of_a_person() -> None:
         resource=RESOURCE,
         jti="j",
         issued_at=NOW,
-        expires_at=NOW + timedelta(minutes=1),
+        expires_at=NOW + timedelta(hours=1),
     )
     token = TOKENS.access_token(minted, KEYS["ES256"], API)
     claims = verified(token, public(KEYS["ES256"]), issuer=ISSUER)
@@ -173,13 +173,12 @@ def test_an_expired_token_may_still_be_recognised() -> None:
     assert verified(token, public(key), issuer=ISSUER, expired_too=True) == old
 
 
-@pytest.mark.parametrize("alg", ["HS256", "none"])
+@pytest.mark.parametrize("alg", ["HS256", "HS512"])
 def test_only_the_keys_own_algorithm_counts(alg: str) -> None:
-    """A header that names another algorithm, even with the public key as secret, is refused."""
+    """A header that names another algorithm, even one of ours, is refused."""
     key = KEYS["ES256"]
-    secret = None if alg == "none" else "k" * 64
     claims = {"iss": ISSUER, "sub": "s", "aud": "a", "iat": 1, "exp": 2**33}
-    token = jwt.encode(claims, secret, alg, headers={"kid": key.kid})
+    token = jwt.encode(claims, "k" * 64, alg, headers={"kid": key.kid})
     assert verified(token, public(key), issuer=ISSUER) is None
 
 

@@ -1,3 +1,4 @@
+import string
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -59,13 +60,15 @@ def test_a_field_expires() -> None:
     assert sealer.open("p", "b", field) is None
 
 
-@given(st.data())
-def test_no_bit_can_be_changed(data: st.DataObject) -> None:
+SEALED = Sealer(KEY).seal("p", "b", {"a": "b"})
+ALPHABET = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
+
+
+@given(at=st.integers(0, len(SEALED.rstrip("=")) - 2), shift=st.integers(1, len(ALPHABET) - 1))
+def test_no_bit_can_be_changed(at: int, shift: int) -> None:
     """Changing any one character makes a field worthless."""
-    field = Sealer(KEY).seal("p", "b", {"a": "b"})
-    at = data.draw(st.integers(0, len(field.rstrip("=")) - 2))
-    other = data.draw(st.sampled_from("ABCxyz019-_").filter(lambda each: each != field[at]))
-    assert Sealer(KEY).open("p", "b", field[:at] + other + field[at + 1 :]) is None
+    other = ALPHABET[(ALPHABET.index(SEALED[at]) + shift) % len(ALPHABET)]
+    assert Sealer(KEY).open("p", "b", SEALED[:at] + other + SEALED[at + 1 :]) is None
 
 
 @given(st.text(max_size=200))

@@ -21,6 +21,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from messaging import metrics, positions
+from messaging.clients import stop_consumer
 from messaging.dead_letter import letter
 from messaging.dead_letter_limit import DeadLetterLimit, TooManyDeadLettersError
 from messaging.intake import Intake, Received, Taken
@@ -43,6 +44,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
 
 UNREADY_AFTER = timedelta(seconds=5)
 """A batch that has been failing for so long makes the process unready; it is still tried."""
+
+SESSION_MS = 6_000
+"""The shortest that brokers take by default: a group waits so long for a member that was killed."""
 
 HINTED_EVERY = 1.0
 """Seconds between two commits to Kafka: its tools show how far we are, our positions decide."""
@@ -150,8 +154,8 @@ class Consumer:
             client_id=self._group,
             enable_auto_commit=False,
             auto_offset_reset="none",
-            session_timeout_ms=10_000,
-            heartbeat_interval_ms=2_000,
+            session_timeout_ms=SESSION_MS,
+            heartbeat_interval_ms=SESSION_MS // 4,
             metadata_max_age_ms=30_000,
         )
         listener = SeekToPositions(self._pool, consumer, self._group, intake)
@@ -161,9 +165,7 @@ class Consumer:
                 await consumer.start()
             yield consumer, listener
         finally:
-            with contextlib.suppress(TimeoutError, KafkaError, OSError):
-                async with asyncio.timeout(5):
-                    await consumer.stop()
+            await stop_consumer(consumer)
 
     async def _poll(self, consumer: AIOKafkaConsumer, intake: Intake) -> Batches:
         """What arrived, without partitions that turned out to be another log."""

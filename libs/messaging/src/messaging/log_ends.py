@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from messaging.clients import stop_consumer
 from messaging.sender import UnsentError
 from revocast_contracts import codec
 from revocast_contracts.topics import TOPICS
@@ -47,7 +48,7 @@ async def read_log_ends(bootstrap: str, writer: str) -> dict[str, LogEnd]:
     except (KafkaError, TimeoutError, OSError) as error:
         raise UnsentError(type(error).__name__) from error
     finally:
-        await consumer.stop()
+        await stop_consumer(consumer)
     return {shards[place]: end for place, end in found.items()}
 
 

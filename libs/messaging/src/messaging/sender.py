@@ -1,7 +1,6 @@
 """Records to Kafka: idempotent, acknowledged by all replicas, and bounded in time."""
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -10,6 +9,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.structs import RecordMetadata
 
+from messaging.clients import stop_producer
 from revocast_contracts.envelope import CONTENT_TYPE
 
 SEND_SECONDS = 10.0
@@ -63,16 +63,16 @@ class Sender:
             async with asyncio.timeout(SEND_SECONDS):
                 await self._producer.start()
         except (KafkaError, TimeoutError, OSError) as error:
-            await self._abandon()
+            await stop_producer(self._producer)
             raise UnsentError(type(error).__name__) from error
         except BaseException:
-            await self._abandon()
+            await stop_producer(self._producer)
             raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Close. Nothing is waited for: whatever was sent has been acknowledged, or given up."""
-        await self._abandon()
+        await stop_producer(self._producer)
 
     async def send(self, records: Sequence[Record]) -> dict[tuple[str, int], tuple[int, int]]:
         """Send records in their order and wait until all of them are acknowledged.
@@ -105,12 +105,3 @@ class Sender:
             headers=_HEADERS,
         )
         return sent
-
-    async def _abandon(self) -> None:
-        # stop() would wait without end for what can't be delivered (aiokafka #1017), and there is
-        # no public way to give up: end the task that delivers, then the connections.
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(REQUEST_SECONDS):
-                await self._producer._sender.close()  # noqa: SLF001 -- see above
-        self._producer._closed = True  # noqa: SLF001 -- see above
-        await self._producer.client.close()

@@ -1,6 +1,6 @@
 """Makes the topics that the contracts list, and refuses ones that keep less than they must."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -24,15 +24,11 @@ async def ensure_topics(bootstrap: str, *, replication: int) -> list[str]:
     async with _admin(bootstrap) as admin:
         existing = set(await admin.list_topics())
         missing = [topic for topic in TOPICS if topic.name not in existing]
-        if missing:
-            made = await admin.create_topics([_new(topic, replication) for topic in missing])
-            for _topic, code, *_why in made.topic_errors:
-                if code not in (NoError.errno, TopicAlreadyExistsError.errno):  # two may start
-                    raise for_code(code)
+        made = await _make(admin, missing, replication) if missing else []
         for topic in TOPICS:
             if topic.name in existing:
                 await _check(admin, topic)
-    return [topic.name for topic in missing]
+    return made
 
 
 async def check_topic(bootstrap: str, topic: Topic) -> None:
@@ -55,6 +51,18 @@ async def _admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
         yield admin
     finally:
         await admin.close()
+
+
+async def _make(
+    admin: AIOKafkaAdminClient, missing: Sequence[Topic], replication: int
+) -> list[str]:
+    """Another process may be making them at this moment; the names of those that we made."""
+    answer = await admin.create_topics([_new(topic, replication) for topic in missing])
+    codes = {name: code for name, code, *_why in answer.topic_errors}
+    for code in codes.values():
+        if code not in (NoError.errno, TopicAlreadyExistsError.errno):
+            raise for_code(code)
+    return [name for name, code in codes.items() if code == NoError.errno]
 
 
 def _new(topic: Topic, replication: int) -> NewTopic:

@@ -33,7 +33,8 @@ class Revocations:
     """The set of entries that a reader holds. One task may write it; any number may read.
 
     A pending entry denies whatever the `iat`. Once applied it stays applied, so an older copy that
-    arrives late changes nothing. Of several entries of one selector, whichever denies, denies.
+    arrives late changes nothing; one that was applied so long ago that it has expired ends the
+    pending one, too. Of several entries of one selector, whichever denies, denies.
     """
 
     def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
@@ -48,16 +49,17 @@ class Revocations:
     def add(self, said: RevocationEntry) -> None:
         """Merge one entry, as read from a feed."""
         entry = _lean(said)
-        if entry.expires_at <= self._clock.wall():
-            self._forgotten_through = max(self._forgotten_through, entry.expires_at)
-            return
         held = self._held.get(entry.selector, ())
         rest = tuple(other for other in held if other.entry_id != entry.entry_id)
         for other in held:
             if other.entry_id == entry.entry_id:
                 entry = _merged(other, entry)
-        self._held[entry.selector] = (*rest, entry)
-        heapq.heappush(self._expiries, (entry.expires_at, entry.selector))
+        if entry.expires_at > self._clock.wall():
+            heapq.heappush(self._expiries, (entry.expires_at, entry.selector))
+            self._hold(entry.selector, (*rest, entry))
+        else:
+            self._forgotten_through = max(self._forgotten_through, entry.expires_at)
+            self._hold(entry.selector, rest)
 
     def denies(self, claims: Claims) -> Entry | None:
         """The entry that kills a token of these claims now, or None."""
@@ -75,10 +77,13 @@ class Revocations:
             expired, selector = heapq.heappop(self._expiries)
             self._forgotten_through = max(self._forgotten_through, expired)
             living = tuple(e for e in self._held.get(selector, ()) if e.expires_at > now)
-            if living:
-                self._held[selector] = living
-            else:
-                self._held.pop(selector, None)
+            self._hold(selector, living)
+
+    def _hold(self, selector: str, entries: tuple[Entry, ...]) -> None:
+        if entries:
+            self._held[selector] = entries
+        else:
+            self._held.pop(selector, None)
 
     def lost_by_clock(self) -> bool:
         """Whether the wall clock went back so far that a forgotten entry would be in force."""

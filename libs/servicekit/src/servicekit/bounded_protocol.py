@@ -35,6 +35,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     _head_timer: TimerHandle | None = None
     _in_head = True
+    _arrived = 0
     _received = 0
     _head_bytes = 0
     _refusal = 400
@@ -51,7 +52,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Count what no callback shows: one endless header, a trailer, a chunk's extension."""
-        self._received += len(data)
+        self._arrived = len(data)
+        self._received += self._arrived
         super().data_received(data)
         if self.transport.is_closing():
             return
@@ -64,7 +66,8 @@ class BoundedProtocol(HttpToolsProtocol):
         """A request starts."""
         super().on_message_begin()
         self._in_head = True
-        self._received = self._head_bytes = 0
+        self._head_bytes = 0
+        self._received = self._arrived  # it began somewhere in what is being read
         if self._head_timer is None:
             self._await_head()
 

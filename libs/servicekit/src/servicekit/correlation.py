@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from revocast_contracts.envelope import uuid7
 
 HEADER = "X-Request-Id"
-SCOPE_KEY = "revocast.correlation_id"
+SCOPE_KEY = "servicekit.correlation_id"
 """Where the id stands in the ASGI scope, for whoever is outside of the middleware."""
 
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{1,64}")

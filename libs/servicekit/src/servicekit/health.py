@@ -18,8 +18,9 @@ CHECK_SECONDS = 2.0
 class Health:
     """Named checks. A check returns None when all is well, else why not."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, check_seconds: float = CHECK_SECONDS) -> None:
         self._checks: dict[str, Check] = {}
+        self._check_seconds = check_seconds
 
     def add(self, name: str, check: Check) -> None:
         """Let readiness depend on a check."""
@@ -27,21 +28,20 @@ class Health:
 
     async def report(self) -> dict[str, str | None]:
         """Every check's answer, asked at once."""
-        answers = await asyncio.gather(*map(_ask, self._checks.values()))
+        answers = await asyncio.gather(*map(self._ask, self._checks.values()))
         report = dict(zip(self._checks, answers, strict=True))
         for name, why in report.items():
             metrics.set_gauge("revocast_ready", float(why is None), check=name)
         return report
 
-
-async def _ask(check: Check) -> str | None:
-    try:
-        async with asyncio.timeout(CHECK_SECONDS):
-            return await check()
-    except TimeoutError:
-        return f"no answer within {CHECK_SECONDS:.0f} s"
-    except Exception as error:  # noqa: BLE001 - a check that breaks is a check that failed
-        return type(error).__name__
+    async def _ask(self, check: Check) -> str | None:
+        try:
+            async with asyncio.timeout(self._check_seconds):
+                return await check()
+        except TimeoutError:
+            return f"no answer within {self._check_seconds:g} s"
+        except Exception as error:  # noqa: BLE001 - a check that breaks is a check that failed
+            return type(error).__name__
 
 
 def router(health: Health) -> APIRouter:

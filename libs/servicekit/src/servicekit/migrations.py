@@ -24,7 +24,9 @@ class MigrationError(Exception):
     """An applied file has changed, two have one number, or one is not called NNNN_name.sql."""
 
 
-async def migrate(dsn: str, *directories: Path) -> list[str]:
+async def migrate(
+    dsn: str, *directories: Path, lock_timeout_ms: int = LOCK_TIMEOUT_MS
+) -> list[str]:
     """Apply what was not applied yet, in order of number; the names of what was applied.
 
     A database that knows more files than we do is newer than this code and is left as it is.
@@ -37,7 +39,7 @@ async def migrate(dsn: str, *directories: Path) -> list[str]:
     connection = await asyncpg.connect(dsn)
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", LOCK)
-        await connection.execute(f"SET lock_timeout = {LOCK_TIMEOUT_MS}")
+        await connection.execute(f"SET lock_timeout = {lock_timeout_ms}")
         await connection.execute(
             "CREATE TABLE IF NOT EXISTS schema_migration (name text PRIMARY KEY,"
             " sha256 text NOT NULL, applied_at timestamptz NOT NULL DEFAULT clock_timestamp())"

@@ -50,17 +50,21 @@ class _Connection(asyncpg.Connection):
 class _Pool(asyncpg.Pool):
     """A pool that no caller waits for without an end."""
 
+    acquire_seconds = ACQUIRE_SECONDS
+
     def acquire(self, *, timeout: float | None = None) -> "PoolAcquireContext[asyncpg.Record]":
-        return super().acquire(timeout=ACQUIRE_SECONDS if timeout is None else timeout)
+        return super().acquire(timeout=self.acquire_seconds if timeout is None else timeout)
 
 
-async def create_pool(dsn: str, *, size: int, application_name: str) -> Pool:
+async def create_pool(
+    dsn: str, *, size: int, application_name: str, acquire_seconds: float = ACQUIRE_SECONDS
+) -> Pool:
     """A pool of at most `size` connections, in UTC, with jsonb as plain Python values.
 
     Raises:
         OSError, asyncpg.PostgresError: the database can't be reached.
     """
-    return await _Pool(
+    pool = _Pool(
         dsn,
         min_size=1,
         max_size=size,
@@ -82,6 +86,8 @@ async def create_pool(dsn: str, *, size: int, application_name: str) -> Pool:
             "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_TIMEOUT_MS),
         },
     )
+    pool.acquire_seconds = acquire_seconds
+    return await pool
 
 
 @asynccontextmanager
@@ -89,7 +95,7 @@ async def transaction(pool: Pool) -> AsyncIterator[Connection]:
     """A connection inside a READ COMMITTED transaction; committed on leaving, unless it raised.
 
     Raises:
-        TimeoutError: no connection was free within `ACQUIRE_SECONDS`.
+        TimeoutError: no connection was free within the pool's time.
     """
     async with pool.acquire() as connection, connection.transaction(isolation="read_committed"):
         yield connection

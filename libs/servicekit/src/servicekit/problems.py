@@ -18,7 +18,7 @@ MEDIA_TYPE = "application/problem+json"
 MOST_ERRORS = 20
 """How many mistakes of one request are listed."""
 RETRY_AFTER_SECONDS = 1
-ANSWERED = "revocast.answered"
+ANSWERED = "servicekit.answered"
 """Set in the ASGI scope when an exception was logged and answered whole."""
 
 _log = structlog.get_logger()

@@ -34,8 +34,8 @@ MOST_CONNECTIONS = 2000
 def run(app: ASGIApp, *, host: str, port: int, drain_seconds: float) -> None:
     """Serve until SIGTERM or Ctrl-C; requests under way get `drain_seconds` to end.
 
-    The process exits with status 1 when it can't start, else with 0 after Ctrl-C; SIGTERM ends it
-    as that signal does, once all is drained.
+    The process exits with another status than 0 when it can't start, with 0 after Ctrl-C; SIGTERM
+    ends it as that signal does, once all is drained.
     """
     config = uvicorn.Config(
         _quiet(RequestMetrics(app)),
@@ -74,7 +74,11 @@ def _quiet(app: ASGIApp) -> ASGIApp:
 class Background:
     """Tasks that must not end. One that ends or raises is started again; all end with the app."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, *, longest_pause: float = LONGEST_PAUSE, stop_seconds: float = STOP_SECONDS
+    ) -> None:
+        self._longest_pause = longest_pause
+        self._stop_seconds = stop_seconds
         self._runs: dict[str, Callable[[], Awaitable[None]]] = {}
         self._troubles: dict[str, str | None] = {}
 
@@ -97,10 +101,10 @@ class Background:
         try:
             yield
         finally:
-            await _stop(tasks)
+            await _stop(tasks, self._stop_seconds)
 
     async def _supervise(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
-        pause = FIRST_PAUSE
+        pause = min(FIRST_PAUSE, self._longest_pause)
         while True:
             began = asyncio.get_running_loop().time()
             self._troubles[name] = None
@@ -112,17 +116,17 @@ class Background:
                 self._troubles[name] = type(error).__name__
                 _log.error("background task broke", task=name, exc_info=error)
             metrics.increment("revocast_background_restarts_total", task=name)
-            if asyncio.get_running_loop().time() - began > LONGEST_PAUSE:
-                pause = FIRST_PAUSE
+            if asyncio.get_running_loop().time() - began > self._longest_pause:
+                pause = min(FIRST_PAUSE, self._longest_pause)
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - jitter
-            pause = min(LONGEST_PAUSE, pause * 2)
+            pause = min(self._longest_pause, pause * 2)
 
 
-async def _stop(tasks: list[asyncio.Task[None]]) -> None:
+async def _stop(tasks: list[asyncio.Task[None]], seconds: float) -> None:
     for task in tasks:
         task.cancel()
     if not tasks:
         return
-    _, late = await asyncio.wait(tasks, timeout=STOP_SECONDS)
+    _, late = await asyncio.wait(tasks, timeout=seconds)
     for task in late:
         _log.error("background task does not stop", task=task.get_name())

@@ -1,17 +1,19 @@
 """Concurrent calls become one statement and one commit; each caller gets its own outcome.
 
-While a statement is in flight, arriving calls gather. A call that waited too long in this process
-is refused before it reaches SQL, and one slow family never stalls its neighbours: locked rows are
-skipped and sent alone.
+While statements are in flight, arriving calls gather, one queue for each family. A call that waited
+too long is refused before it reaches SQL, and a family that somebody else holds is asked for again
+a moment later, so that it never stalls its neighbours. Whatever happens, every caller is answered.
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
 import asyncpg
+import structlog
 
 from issuer.store.rotations import Outcome, Presentation, Rotation, rotate
 from servicekit.postgres import Pool
@@ -25,8 +27,14 @@ IN_FLIGHT = 2
 LONGEST_WAIT_MS = 2000
 """A client that waited this long has given up; deciding for it would only spend its token."""
 
-STATEMENT_SECONDS = 5.0
-"""Past this the outcome of a statement is unknown and the callers are told to try again."""
+STATEMENT_SECONDS = 3.0
+"""Past this the outcome of a statement is unknown and the callers are told to try again: soon
+enough for a retry within the usual grace, in case it did commit."""
+
+LOCKED_SECONDS = (0.002, 0.05)
+"""How soon a family that another transaction holds is asked for again, at first and at last."""
+
+_log = structlog.get_logger()
 
 
 class OutcomeUnknownError(Exception):
@@ -34,7 +42,7 @@ class OutcomeUnknownError(Exception):
 
 
 class OverloadedError(Exception):
-    """The call waited too long in this process; nothing was sent to the database."""
+    """The call waited too long in this process; nothing was decided for it."""
 
 
 @dataclass(slots=True)
@@ -42,119 +50,169 @@ class _Call:
     presentation: Presentation
     arrived: float
     answer: asyncio.Future[Rotation]
+    tries: int = 0
 
     @property
     def family(self) -> UUID:
         return self.presentation.token.family
 
+    @property
+    def waited_ms(self) -> int:
+        return int((time.monotonic() - self.arrived) * 1000)
+
+    def fail(self, error: Exception) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+    def is_due(self) -> bool:
+        """Whether somebody still waits for it; whoever waited too long is told so."""
+        if self.waited_ms > LONGEST_WAIT_MS:
+            self.fail(OverloadedError())
+        return not self.answer.done()
+
+    def answered_by(self, rotation: Rotation) -> bool:
+        """Pass on what was decided, unless nothing was: the family is held by somebody else."""
+        if rotation.outcome is Outcome.LOCKED:
+            return False
+        if not self.answer.done():
+            self.answer.set_result(rotation)
+        return True
+
 
 @dataclass(slots=True)
 class Coalescer:
-    """Gathers rotations. `committed` is called after each commit: it pokes the relay."""
+    """Gathers rotations. `committed` is called after each commit: it pokes the relay.
+
+    `_queues` has the calls of each family, `_ready` the families whose next call may go; a family
+    in the air is in neither's way, since it becomes ready again when it has landed.
+    """
 
     pool: Pool
     active_key: str
     committed: Callable[[], None]
-    _waiting: list[_Call] = field(default_factory=list)
+    _queues: dict[UUID, deque[_Call]] = field(default_factory=dict)
+    _ready: deque[UUID] = field(default_factory=deque)
     _flights: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def rotate(self, presentation: Presentation) -> Rotation:
         """The outcome of one presentation.
 
         Raises:
-            OverloadedError: it waited longer than `LONGEST_WAIT_MS` before its statement began.
+            OverloadedError: it waited longer than `LONGEST_WAIT_MS`, and nothing was decided.
             OutcomeUnknownError: the connection was lost while its statement ran.
         """
         loop = asyncio.get_running_loop()
         call = _Call(presentation, time.monotonic(), loop.create_future())
-        self._waiting.append(call)
-        if len(self._flights) < IN_FLIGHT:
+        queue = self._queues.setdefault(call.family, deque())
+        queue.append(call)
+        if len(queue) == 1:
+            self._ready.append(call.family)
             loop.call_soon(self._take_off)
         return await call.answer
 
     def _take_off(self) -> None:
-        while self._waiting and len(self._flights) < IN_FLIGHT:
-            flight = asyncio.get_running_loop().create_task(self._fly(self._next_batch()))
+        while len(self._flights) < IN_FLIGHT and (batch := self._next_batch()):
+            flight = asyncio.get_running_loop().create_task(self._fly(batch))
             self._flights.add(flight)
             flight.add_done_callback(self._land)
 
     def _land(self, flight: asyncio.Task[None]) -> None:
         self._flights.discard(flight)
+        if flight.cancelled():
+            return
+        if (error := flight.exception()) is not None:
+            _log.error("rotation failed", exc_info=error)
         self._take_off()
 
     def _next_batch(self) -> list[_Call]:
-        batch: dict[UUID, _Call] = {}
-        left: list[_Call] = []
-        for call in self._waiting:
-            if len(batch) < LARGEST_BATCH and call.family not in batch:
-                batch[call.family] = call
+        """The next call of each family that is ready; it stays at the head of its queue."""
+        batch: list[_Call] = []
+        while self._ready and len(batch) < LARGEST_BATCH:
+            family = self._ready.popleft()
+            queue = self._queues[family]
+            while queue and not queue[0].is_due():
+                queue.popleft()
+            if queue:
+                batch.append(queue[0])
             else:
-                left.append(call)
-        self._waiting = left
-        return list(batch.values())
+                del self._queues[family]
+        return batch
 
     async def _fly(self, batch: list[_Call]) -> None:
-        due = [call for call in batch if not self._overdue(call)]
-        if not due:
-            return
-        alone = await self._send(due, skip_locked=len(due) > 1)
-        await asyncio.gather(*(self._send([call], skip_locked=False) for call in alone))
-
-    def _overdue(self, call: _Call) -> bool:
-        if call.answer.done():
-            return True
-        overdue = _waited_ms(call) > LONGEST_WAIT_MS
-        if overdue:
-            call.answer.set_exception(OverloadedError())
-        return overdue
-
-    async def _send(self, calls: Sequence[_Call], *, skip_locked: bool) -> list[_Call]:
-        """Send one statement; give back the calls that must go alone."""
+        locked: list[_Call] = []
         try:
-            outcomes = await self._decide(calls, skip_locked=skip_locked)
-        except asyncpg.PostgresError as error:
-            if _reported_before_commit(error) and len(calls) > 1:
-                return list(calls)
-            _fail(calls, OutcomeUnknownError(type(error).__name__))
+            locked = await self._send(batch)
+        except _NothingDecidedError:
+            for call in batch:
+                if call.is_due():
+                    locked += await self._send([call])
+        finally:
+            for call in batch:
+                if call in locked:
+                    self._ask_again(call)
+                else:
+                    self._done_with(call)
+
+    def _done_with(self, call: _Call) -> None:
+        call.fail(OutcomeUnknownError("stopped"))
+        queue = self._queues[call.family]
+        queue.popleft()
+        if queue:
+            self._ready.append(call.family)
+        else:
+            del self._queues[call.family]
+
+    def _ask_again(self, call: _Call) -> None:
+        soonest, latest = LOCKED_SECONDS
+        pause = min(latest, soonest * 2**call.tries)
+        call.tries += 1
+
+        def ready() -> None:
+            self._ready.append(call.family)
+            self._take_off()
+
+        asyncio.get_running_loop().call_later(pause, ready)
+
+    async def _send(self, calls: Sequence[_Call]) -> list[_Call]:
+        """Send one statement and answer its calls, but for those that are given back as locked.
+
+        Raises:
+            _NothingDecidedError: it failed as a whole, and calls may be good one by one.
+        """
+        try:
+            outcomes = await self._decide(calls)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            if len(calls) > 1 and _is_undecided(error):
+                raise _NothingDecidedError from error
+            _fail(calls, error)
             return []
-        except (asyncpg.InterfaceError, OSError, TimeoutError) as error:
-            _fail(calls, OutcomeUnknownError(type(error).__name__))
-            return []
-        except asyncio.CancelledError:
-            _fail(calls, OutcomeUnknownError("stopped"))
-            raise
+        locked = [call for call in calls if not call.answered_by(outcomes[call.family])]
         self.committed()
-        return [call for call in calls if not _answer(call, outcomes[call.family])]
+        return locked
 
-    async def _decide(self, calls: Sequence[_Call], *, skip_locked: bool) -> dict[UUID, Rotation]:
-        decide: Awaitable[dict[UUID, Rotation]]
-        async with asyncio.timeout(STATEMENT_SECONDS), self.pool.acquire() as connection:
-            presented = [(call.presentation, _waited_ms(call)) for call in calls]
-            decide = rotate(
-                connection, presented, active_key=self.active_key, skip_locked=skip_locked
-            )
-            return await decide
-
-
-def _waited_ms(call: _Call) -> int:
-    return int((time.monotonic() - call.arrived) * 1000)
+    async def _decide(self, calls: Sequence[_Call]) -> dict[UUID, Rotation]:
+        async with self.pool.acquire(timeout=STATEMENT_SECONDS) as connection:
+            presented = [(call.presentation, call.waited_ms) for call in calls]
+            try:
+                async with asyncio.timeout(STATEMENT_SECONDS):
+                    return await rotate(connection, presented, active_key=self.active_key)
+            except TimeoutError as error:
+                _fail(calls, error)  # now: giving the connection up may take as long again
+                raise
 
 
-def _answer(call: _Call, rotation: Rotation) -> bool:
-    if rotation.outcome is Outcome.LOCKED:
-        return False
-    if not call.answer.done():
-        call.answer.set_result(rotation)
-    return True
+class _NothingDecidedError(Exception):
+    """Postgres reported an error before it could commit."""
 
 
 def _fail(calls: Sequence[_Call], error: Exception) -> None:
     for call in calls:
-        if not call.answer.done():
-            call.answer.set_exception(error)
+        call.fail(OutcomeUnknownError(type(error).__name__))
 
 
-def _reported_before_commit(error: asyncpg.PostgresError) -> bool:
+def _is_undecided(error: Exception) -> bool:
     """Class 08 is a lost connection and 57P a server going down: both leave the outcome open."""
-    state = error.sqlstate or ""
+    if isinstance(error, asyncpg.InterfaceError):
+        return isinstance(error, ValueError)  # a value that asyncpg could not even send
+    state = (isinstance(error, asyncpg.PostgresError) and error.sqlstate) or ""
     return bool(state) and not state.startswith(("08", "57P"))

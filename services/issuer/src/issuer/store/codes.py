@@ -15,6 +15,10 @@ from servicekit.postgres import Connection
 LIFETIME_S = 60
 """Seconds a code lives: one redirect and one request take less (RFC 6749: at most 600)."""
 
+MOST_LIVE_FAMILIES = 100
+"""Of one person at one client; the oldest end. Nobody has so many devices: who gets there has a
+client that throws its tokens away, and every family costs rows and events."""
+
 PREFIX = "rvc_code_"
 
 
@@ -89,10 +93,15 @@ async def redeem_code(
     origin: Origin,
     correlation_id: str,
 ) -> Redemption:
-    """Exchange a code for a family, or say why not; a late replay ends the family it started."""
+    """Exchange a code for a family, or say why not; a late replay ends the family it started.
+
+    A family that can't be refreshed lives no longer than its one access token.
+    """
+    lifetime = client.access_token_lifetime
+    idle, absolute = client.refresh_idle_lifetime, client.refresh_absolute_lifetime
     row = await connection.fetchrow(
         "SELECT * FROM redeem_code($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,"
-        " $15, $16, $17)",
+        " $15, $16, $17, $18)",
         code_sha256(code),
         client.client_id,
         redirect_uri,
@@ -102,9 +111,10 @@ async def redeem_code(
         salt,
         key_id,
         refreshable,
-        int(client.access_token_lifetime.total_seconds()),
-        int(client.refresh_idle_lifetime.total_seconds()),
-        int(client.refresh_absolute_lifetime.total_seconds()),
+        int(lifetime.total_seconds()),
+        int((idle if refreshable else lifetime).total_seconds()),
+        int((absolute if refreshable else lifetime).total_seconds()),
+        MOST_LIVE_FAMILIES,
         int(client.grace.total_seconds() * 1000),
         jti_hash,
         TOKEN_LIFECYCLE.shard(str(family)),

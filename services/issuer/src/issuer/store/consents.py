@@ -8,9 +8,15 @@ from servicekit.postgres import Connection
 async def remembered(
     connection: Connection, subject: UUID, client_id: str, resource: str
 ) -> frozenset[str]:
-    """The scopes that were allowed; empty when none were."""
+    """The scopes that were allowed; empty when none were.
+
+    They stay allowed until the transaction ends: a withdrawal waits, and ends what came of them.
+    The issuing lock comes first, as with whoever remembers a consent after issuing its code.
+    """
+    await connection.execute("SELECT begin_issuing()")
     scopes = await connection.fetchval(
-        "SELECT scopes FROM consent WHERE subject = $1 AND client_id = $2 AND resource = $3",
+        "SELECT scopes FROM consent WHERE subject = $1 AND client_id = $2 AND resource = $3"
+        " FOR SHARE",
         subject,
         client_id,
         resource,

@@ -10,6 +10,10 @@ from revocast_contracts.selectors import Selector, SelectorKind
 from revocast_contracts.topics import TOKEN_LIFECYCLE
 from servicekit.postgres import Connection
 
+PATIENCE = "1s"
+"""How long a kill waits for what is being issued, and everybody else behind it. It takes
+milliseconds unless a replica froze inside a transaction; then the others pass and it comes back."""
+
 ANSWERED_AGAIN_AFTER = timedelta(seconds=30)
 """A repeated kill is answered again at most this often, however many replicas read the repeat."""
 
@@ -36,7 +40,12 @@ async def cut(
 async def apply_kill(
     connection: Connection, *, kill_id: str, selector: Selector, correlation_id: str
 ) -> datetime:
-    """Apply an operator's or the detector's kill and say so; a repeat gets the first answer."""
+    """Apply an operator's or the detector's kill and say so; a repeat gets the first answer.
+
+    Raises:
+        LockNotAvailableError: something is being issued for longer than `PATIENCE`; try again.
+    """
+    await connection.execute(f"SET LOCAL lock_timeout = '{PATIENCE}'")
     row = await connection.fetchrow(
         "SELECT * FROM apply_cut($1, $2, false)", kill_id, cut_selector(selector)
     )
@@ -65,15 +74,8 @@ async def is_applied(connection: Connection, *, kill_id: str) -> bool:
 
 
 async def end_lasting(connection: Connection, *, kill_id: str) -> None:
-    """Something that was disabled is enabled again; what is older than this moment stays dead.
-
-    The cut moves to now and is lasting no more. A second disabling is a cut of its own.
-    """
-    await connection.execute(
-        "UPDATE cut SET lasting = false, applied_at = clock_timestamp(),"
-        " kill_id = kill_id || ':' || clock_timestamp() WHERE kill_id = $1",
-        kill_id,
-    )
+    """Something that was disabled is enabled again; what is older than this moment stays dead."""
+    await connection.execute("SELECT end_lasting($1)", kill_id)
 
 
 async def revoke_jti(

@@ -41,7 +41,7 @@ class FamilyState:
     scope: str
     resource: str
     started_at: datetime
-    idle_expires_at: datetime
+    expires_at: datetime
 
 
 async def read_family(connection: Connection, family: UUID) -> FamilyState | None:
@@ -49,7 +49,7 @@ async def read_family(connection: Connection, family: UUID) -> FamilyState | Non
     row = await connection.fetchrow(
         """
         SELECT client_id, subject, session_id, salt, generation, scope, resource, started_at,
-            idle_expires_at,
+            least(idle_expires_at, absolute_expires_at) AS expires_at,
             state = 'active' AND clock_timestamp() < least(idle_expires_at, absolute_expires_at)
             AND NOT coalesce(cut_of(ARRAY['subject:' || subject_hash, 'client:' || client_id,
                 'session:' || session_id, 'family:' || id, 'issuer']) >= started_at, false) AS live

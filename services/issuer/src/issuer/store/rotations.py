@@ -13,7 +13,7 @@ from servicekit.postgres import Connection
 
 
 class Outcome(StrEnum):
-    """What the family table of `docs/lifecycle.md` answers; `LOCKED` is ours, to be sent alone."""
+    """What the family table of `docs/lifecycle.md` answers; `LOCKED`: held elsewhere."""
 
     ROTATED = "rotated"
     REPLAYED = "replayed"
@@ -72,7 +72,6 @@ async def rotate(
     presented: Sequence[tuple[Presentation, int]],
     *,
     active_key: str,
-    skip_locked: bool,
 ) -> dict[UUID, Rotation]:
     """Decide each presentation, of different families, in one statement; keyed by family.
 
@@ -82,7 +81,6 @@ async def rotate(
     items = [item for item, _ in presented]
     rows = await connection.fetch(
         _ROTATE,
-        skip_locked,
         active_key,
         [item.token.family for item in items],
         [item.token.generation for item in items],
@@ -109,5 +107,5 @@ def _rotation(row: Any) -> Rotation:
 
 
 _ROTATE = """
-SELECT * FROM rotate_families($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+SELECT * FROM rotate_families($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 """

@@ -12,7 +12,6 @@ from issuer.usecases.wait_for_cut import wait_for_cut
 from oauth import pkce
 from revocast_contracts.envelope import uuid7
 from revocast_contracts.selectors import jti_hash
-from servicekit.postgres import transaction
 
 
 async def exchange_code(
@@ -36,7 +35,7 @@ async def exchange_code(
     refreshable = GrantType.REFRESH_TOKEN in client.grants
 
     async def redeem() -> Redemption:
-        async with transaction(families.pool) as connection:
+        async with families.pool.acquire() as connection:  # one statement: it commits by itself
             return await redeem_code(
                 connection,
                 client,

@@ -13,7 +13,7 @@ from revocast_contracts.selectors import jti_hash, subject_hash
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefreshState:
-    """A live refresh token, as its family's row says. `expires_at` is when it dies of idleness."""
+    """A live refresh token, as its family's row says. `expires_at`: it dies then, unless used."""
 
     client_id: str
     subject: UUID
@@ -68,5 +68,5 @@ async def refresh_token_is_live(families: Families, token: str) -> RefreshState 
         scope=frozenset(family.scope.split()),
         resource=family.resource,
         started_at=family.started_at,
-        expires_at=family.idle_expires_at,
+        expires_at=family.expires_at,
     )

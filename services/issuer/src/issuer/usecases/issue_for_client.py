@@ -9,7 +9,6 @@ from issuer.store.client_tokens import ClientToken, issue_client_token
 from issuer.store.families import Families
 from issuer.usecases.wait_for_cut import wait_for_cut
 from revocast_contracts.selectors import jti_hash, subject_hash
-from servicekit.postgres import transaction
 
 
 async def issue_for_client(
@@ -25,7 +24,7 @@ async def issue_for_client(
     jti = secrets.token_urlsafe(16)
 
     async def issue() -> ClientToken:
-        async with transaction(families.pool) as connection:
+        async with families.pool.acquire() as connection:  # one statement: it commits by itself
             return await issue_client_token(
                 connection,
                 client,

@@ -95,7 +95,9 @@ def _answer(
 
 def _mint(
     families: Families, client: Client, token: PresentedToken, rotation: Rotation, jti: str
-) -> Minted:
+) -> Minted | TryLater:
+    if rotation.key_id not in families.mac_keys.keys:
+        return TryLater("its successor has a MAC key that is not here yet", RETRY_SECONDS)
     scope = frozenset(rotation.scope.split())
     return Minted(
         client_id=client.client_id,

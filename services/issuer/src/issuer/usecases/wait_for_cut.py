@@ -15,11 +15,15 @@ class Decision(Protocol):
 
 D = TypeVar("D", bound=Decision)
 
+LONGEST_MS = 1100
+"""A cut's second lasts no longer. Where the database's clock went back behind a cut it takes more,
+and no request is held for that."""
+
 
 async def wait_for_cut(decide: Callable[[], Awaitable[D]]) -> D:
     """Decide; when that fell into a cut's second, wait until it has passed and decide again."""
     decision = await decide()
-    if decision.retry_ms is None:
+    if decision.retry_ms is None or decision.retry_ms > LONGEST_MS:
         return decision
     await asyncio.sleep(decision.retry_ms / 1000)
     return await decide()

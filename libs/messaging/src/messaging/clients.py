@@ -1,0 +1,36 @@
+"""Ends aiokafka's clients in bounded time, also when the broker is gone.
+
+Their own stop() waits without end for what can't be delivered (aiokafka #1017), can hang (#773),
+and can raise the CancelledError of a task of theirs in whoever called it, which would end a
+supervised loop for good. There is no public way to give up.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+PATIENCE_SECONDS = 5.0
+
+
+async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
+    """Leave the group if the broker answers, and close the connections."""
+    if not await _ends_well(consumer.stop()):
+        await _ends_well(consumer._client.close())  # noqa: SLF001 -- see the module
+
+
+async def stop_producer(producer: AIOKafkaProducer) -> None:
+    """Close the connections. What was not acknowledged yet is given up."""
+    producer._closed = True  # noqa: SLF001 -- see the module
+    await _ends_well(producer._sender.close())  # noqa: SLF001 -- see the module
+    await _ends_well(producer.client.close())
+
+
+async def _ends_well(work: Coroutine[Any, Any, None]) -> bool:
+    task = asyncio.get_running_loop().create_task(work)
+    await asyncio.wait([task], timeout=PATIENCE_SECONDS)
+    if not task.done():
+        task.cancel()
+        return False
+    return not task.cancelled() and task.exception() is None

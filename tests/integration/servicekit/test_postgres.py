@@ -1,0 +1,84 @@
+import asyncio
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from servicekit.postgres import UNAVAILABLE, Pool, create_pool, transaction
+
+
+@pytest.fixture
+async def pool(database: str) -> AsyncIterator[Pool]:
+    made = await create_pool(database, size=1, application_name="a test", acquire_seconds=0.2)
+    yield made
+    await made.close()
+
+
+async def test_sessions_have_bounds_and_names(pool: Pool) -> None:
+    """UTC, a name, and no statement or idle transaction without an end."""
+    settings = ["timezone", "application_name", "statement_timeout"]
+    settings += ["idle_in_transaction_session_timeout"]
+    found = [await pool.fetchval("SELECT current_setting($1)", each) for each in settings]
+    assert found == ["UTC", "a test", "10s", "10s"]
+
+
+async def test_jsonb_is_python(pool: Pool) -> None:
+    """What goes in as a table comes out as one."""
+    value = {"a": [1, None, "é\u2028"], "b": {"c": True}}
+    assert await pool.fetchval("SELECT $1::jsonb", value) == value
+
+
+async def insert_and_raise(pool: Pool) -> None:
+    async with transaction(pool) as connection:
+        await connection.execute("INSERT INTO t VALUES (2)")
+        raise RuntimeError("no")
+
+
+async def test_a_transaction_is_whole_or_nothing(pool: Pool) -> None:
+    """Leaving commits, raising rolls back."""
+    await pool.execute("CREATE TABLE t (n int)")
+    async with transaction(pool) as connection:
+        await connection.execute("INSERT INTO t VALUES (1)")
+        assert await connection.fetchval("SHOW transaction_isolation") == "read committed"
+    with pytest.raises(RuntimeError, match="no"):
+        await insert_and_raise(pool)
+    assert [row["n"] for row in await pool.fetch("SELECT n FROM t")] == [1]
+
+
+async def test_nobody_waits_for_a_connection_without_an_end(pool: Pool) -> None:
+    """Transactions, acquire and the pool's own calls give up when no connection comes free."""
+    async with transaction(pool):
+        with pytest.raises(TimeoutError):
+            await pool.fetchval("SELECT 1")
+        with pytest.raises(TimeoutError):
+            async with transaction(pool):
+                pass
+    assert await pool.fetchval("SELECT 1") == 1
+
+
+async def test_what_may_pass_is_known_as_such(pool: Pool) -> None:
+    """A statement that took too long, or lost its server, is unavailability; a bad one is not."""
+    async with transaction(pool) as connection:
+        await connection.execute("SET LOCAL statement_timeout = 20")
+        with pytest.raises(UNAVAILABLE):
+            await connection.execute("SELECT pg_sleep(30)")
+    with pytest.raises(UNAVAILABLE):
+        await pool.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+    assert not issubclass(asyncpg.UndefinedTableError, UNAVAILABLE)
+    assert not issubclass(asyncpg.UniqueViolationError, UNAVAILABLE)
+
+
+async def test_a_cancelled_caller_gives_its_connection_back(pool: Pool) -> None:
+    """A request that goes away leaves no transaction open."""
+    inside = asyncio.Event()
+
+    async def stuck() -> None:
+        async with transaction(pool):
+            inside.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.ensure_future(stuck())
+    await inside.wait()
+    task.cancel()
+    await asyncio.wait([task])
+    assert await pool.fetchval("SELECT 1") == 1
