@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 
 from issuer.domain.authorization import Origin, Session
 from issuer.domain.client import Client
-from issuer.domain.outcomes import Minted, TryLater
-from issuer.store import clients, cuts
+from issuer.domain.outcomes import Minted, Refused, TryLater
+from issuer.store import clients, consents, cuts, sessions
 from issuer.store.families import Families
 from issuer.usecases.clients import disable_client, enable_client
 from issuer.usecases.end_session import end_session
@@ -21,7 +21,7 @@ from issuer.usecases.revoke_token import revoke_refresh_token
 from issuer.usecases.withdraw_consent import withdraw_consent
 from revocast_contracts.selectors import Selector, SelectorKind, subject_hash
 from servicekit.postgres import Pool, transaction
-from tests.support.issuer import CLIENT, HASH_KEY, RESOURCE, a_code, a_session, present, redeem
+from tests.support.issuer import CLIENT, HASH_KEY, RESOURCE, a_code_in, present, redeem
 
 
 @dataclass(slots=True)
@@ -51,16 +51,23 @@ class Storm:
         return self.dice.choice(self.replicas).pool
 
     async def prepare(self) -> None:
-        """Register the clients, so that they can be switched off."""
+        """Register the clients, so that they can be switched off, and the people."""
         async with transaction(self.replicas[0].pool) as connection:
+            for subject in self.subjects:
+                await connection.execute(
+                    "INSERT INTO account (subject, username, password_hash, name)"
+                    " VALUES ($1, $2, '', '')",
+                    subject,
+                    str(subject),
+                )
             for client in self.clients:
                 await clients.add(connection, client)
 
     async def device(self) -> None:
         """Signs in, refreshes on any replica, sometimes in several tabs, and signs in again."""
         while not self.over.is_set():
-            client, session = self.dice.choice(self.clients), self._a_session()
-            code = await a_code(self.dice.choice(self.replicas), client, session)
+            client = self.dice.choice(self.clients)
+            code = await self._allowed(client, await self._signed_in())
             if not isinstance(code, str):
                 await asyncio.sleep(0.01)
                 continue
@@ -127,10 +134,30 @@ class Storm:
         now: datetime = await self.pool.fetchval("SELECT clock_timestamp()")
         return now
 
-    def _a_session(self) -> Session:
-        session = a_session(self.dice.choice(self.subjects))
-        self.sessions.append(session)
-        return session
+    async def _signed_in(self) -> Session:
+        subject = self.dice.choice(self.subjects)
+        key = subject_hash(str(subject), HASH_KEY)
+        async with transaction(self.pool) as connection:
+            started = await sessions.start(connection, subject, subject_hash=key, acr="password")
+        self.sessions.append(started.session)
+        return started.session
+
+    async def _allowed(self, client: Client, session: Session) -> str | Refused:
+        """A code, as the pages issue it: the sign-in and the consent are held."""
+        async with transaction(self.pool) as connection:
+            await consents.remember(
+                connection, session.subject, client.client_id, RESOURCE, frozenset({"openid"})
+            )
+        async with transaction(self.pool) as connection:
+            held = await connection.fetchval(
+                "SELECT id FROM session WHERE id = $1 FOR UPDATE", session.session_id
+            )
+            allowed = await consents.remembered(
+                connection, session.subject, client.client_id, RESOURCE
+            )
+            if held is None or not allowed:
+                return Refused("signed out, or the consent was withdrawn")
+            return await a_code_in(connection, client, session)
 
     def _note(self, client: Client, outcome: object) -> str | None:
         if isinstance(outcome, TryLater):

@@ -5,6 +5,7 @@ import random
 from collections import Counter
 from contextlib import AsyncExitStack
 from datetime import datetime
+from uuid import UUID
 
 import pytest
 
@@ -42,7 +43,7 @@ async def test_nothing_is_decided_after_its_ending_and_every_change_is_told_once
             for _ in range(2):
                 actors.create_task(storm.thief())
             actors.create_task(storm.machine())
-            actors.create_task(storm.endings(60))
+            actors.create_task(storm.endings(48))
         await _assert_lawful(storm, pools[0])
     async with await create_pool(postgres.dsn, size=1, application_name="t") as server:
         deadlocks = await server.fetchval(
@@ -74,24 +75,34 @@ async def _families(pool: Pool) -> list[dict[str, object]]:
 async def _assert_logged_out(storm: Storm, pool: Pool) -> None:
     assert storm.logged_out
     for session, began, done in storm.logged_out:
-        assert await _outlived(pool, "f.session_id = $3", began, done, session) == 0
+        assert await _outlived(pool, began, done, session=session) == 0
 
 
 async def _assert_withdrawn(storm: Storm, pool: Pool) -> None:
     assert storm.withdrawn
     for subject, client_id, began, done in storm.withdrawn:
-        theirs = "f.subject = $3 AND f.client_id = $4"
-        assert await _outlived(pool, theirs, began, done, subject, client_id) == 0
+        assert await _outlived(pool, began, done, subject=subject, client_id=client_id) == 0
 
 
-async def _outlived(pool: Pool, theirs: str, began: datetime, done: datetime, *of: object) -> int:
+async def _outlived(
+    pool: Pool,
+    began: datetime,
+    done: datetime,
+    *,
+    session: UUID | None = None,
+    subject: UUID | None = None,
+    client_id: str | None = None,
+) -> int:
     """Families of codes from before an ending began that are active, or began when it was done."""
     outlived: int = await pool.fetchval(
         "SELECT count(*) FROM family f JOIN authorization_code c ON c.family_id = f.id"
-        f" WHERE c.issued_at < $1 AND (f.state = 'active' OR f.started_at > $2) AND {theirs}",
+        " WHERE c.issued_at < $1 AND (f.state = 'active' OR f.started_at > $2)"
+        " AND (f.session_id = $3 OR f.subject = $4 AND f.client_id = $5)",
         began,
         done,
-        *of,
+        session,
+        subject,
+        client_id,
     )
     return outlived
 

@@ -8,14 +8,18 @@ def memory_mb(root: int | None = None) -> float | None:
     """PSS of a process (by default this one) and all its descendants in MB; None outside Linux."""
     if not Path("/proc/self/smaps_rollup").exists():
         return None
-    family = {root or os.getpid()}
-    parents = _parents()
+    return sum(_pss_kb(pid) for pid in family(root or os.getpid())) / 1024
+
+
+def family(root: int) -> set[int]:
+    """A process and all its descendants."""
+    found, parents = {root}, _parents()
     grew = True
     while grew:
-        more = {pid for pid, parent in parents.items() if parent in family} - family
-        family |= more
+        more = {pid for pid, parent in parents.items() if parent in found} - found
+        found |= more
         grew = bool(more)
-    return sum(_pss_kb(pid) for pid in family) / 1024
+    return found
 
 
 def _parents() -> dict[int, int]:

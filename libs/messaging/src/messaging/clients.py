@@ -16,8 +16,15 @@ PATIENCE_SECONDS = 5.0
 
 async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
     """Leave the group if the broker answers, and close the connections."""
-    if not await _ends_well(consumer.stop()):
-        await _ends_well(consumer._client.close())  # noqa: SLF001 -- see the module
+    if await _ends_well(consumer.stop()):
+        return
+    fetcher = consumer._fetcher  # noqa: SLF001 -- see the module
+    fetches = list(fetcher._pending_tasks) if fetcher else []  # noqa: SLF001 -- see the module
+    for fetch in fetches:
+        fetch.cancel()
+    if fetches:
+        await asyncio.wait(fetches, timeout=PATIENCE_SECONDS)
+    await _ends_well(consumer._client.close())  # noqa: SLF001 -- see the module
 
 
 async def stop_producer(producer: AIOKafkaProducer) -> None:
