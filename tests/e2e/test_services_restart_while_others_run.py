@@ -1,6 +1,7 @@
 """No service needs another to start, and what was done while one was down reaches it afterwards."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import httpx
@@ -92,7 +93,12 @@ def test_no_answer_before_the_log_was_read_lets_a_revoked_token_pass(
     seen: list[int] = []
     with httpx.Client(timeout=10) as http:
         story = system.story(http)
-        until_sync(lambda: (seen.append(_status(story, revoked)) or seen[-1]) == 401, seconds=60)
+
+        def is_denied() -> bool:
+            seen.append(_status(story, revoked))
+            return seen[-1] == 401
+
+        until_sync(is_denied, seconds=60)
     assert set(seen) <= {DOWN, 401, 503}
 
 
@@ -152,7 +158,7 @@ def test_the_order_of_starting_does_not_matter(system: BreakableSystem) -> None:
         service.stop()
     for name in ("sample_api", "audit", "revocation", "issuer"):
         services[name].start()
-        until_sync(lambda name=name: _is_alive(system, name), seconds=60)
+        until_sync(partial(_is_alive, system, name), seconds=60)
     system.wait_until_ready()
     with httpx.Client(timeout=10) as http:
         assert system.story(http).play()["reuse_to_denied_ms"] > 0

@@ -132,7 +132,7 @@ async def until(
 
 async def until_handled(pool: Pool, count: int, patience: float = PATIENCE) -> None:
     async def enough() -> bool:
-        return await pool.fetchval("SELECT count(*) FROM handled") >= count
+        return bool(await pool.fetchval("SELECT count(*) FROM handled") >= count)
 
     await until(enough, f"{count} events handled", patience)
 

@@ -19,7 +19,7 @@ KILLS, FACTS = 5, 3000
 
 async def at_least(pool: Pool, count: int) -> None:
     async def enough() -> bool:
-        return await pool.fetchval("SELECT count(*) FROM handled") >= count
+        return bool(await pool.fetchval("SELECT count(*) FROM handled") >= count)
 
     await until(enough, f"{count} events handled")
 
