@@ -13,7 +13,7 @@ from tests.support.events import CONTRACTS
 
 RELEASED = CONTRACTS / "released"
 DIGESTS = {
-    "0.1.0": "8b64de483dcf8b943603bf3db5ab0bf01596b715321baf81f10f42a0d67a5934",
+    "0.1.0": "256326ebcdfc1f8ef4c85a90f0cae3f7c902927647be76c7f2fb502737e498ba",
 }
 Schema = dict[str, Any]
 Change = Callable[[Schema], object]

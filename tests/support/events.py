@@ -60,9 +60,9 @@ def _events_of(event_type: str) -> st.SearchStrategy[Event]:
         datacontenttype=st.just("application/json"),
         partitionkey=TEXT,
         correlationid=TEXT,
-        shard=NUMBERS,
-        epoch=NUMBERS.map(lambda number: max(number, 1)),
-        seq=NUMBERS,
+        shard=st.integers(0, 2**15 - 1),
+        epoch=st.integers(1, 2**31 - 1),
+        seq=st.integers(0, 2**63 - 1),
         data=data_of(model),
     )
 

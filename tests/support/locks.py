@@ -1,4 +1,4 @@
-"""Waiting until a session of PostgreSQL waits for a lock."""
+"""Waiting until PostgreSQL says so: sessions that wait for locks, rows that are there."""
 
 import asyncio
 import time
@@ -21,3 +21,11 @@ async def waiting(pool: Pool) -> int:
         " AND datname = current_database()"
     )
     return count
+
+
+async def until_count(pool: Pool, query: str, count: int, *, seconds: float = 10.0) -> None:
+    """Poll until a query that counts says so many."""
+    deadline = time.monotonic() + seconds
+    while await pool.fetchval(query) != count:
+        assert time.monotonic() < deadline, f"never {count}: {query}"
+        await asyncio.sleep(0.01)

@@ -48,9 +48,9 @@ class Event(BaseModel):
     datacontenttype: str = "application/json"
     partitionkey: str
     correlationid: str
-    shard: int = Field(ge=0)
-    epoch: int = Field(ge=1)
-    seq: int = Field(ge=0)
+    shard: int = Field(ge=0, le=2**15 - 1)
+    epoch: int = Field(ge=1, le=2**31 - 1)
+    seq: int = Field(ge=0, le=2**63 - 1)
     data: Data
 
 

@@ -140,10 +140,7 @@ async def test_a_server_that_falls_silent_is_given_up_within_the_usual_grace(
     assert retried.refresh_token == _successor(start, await _salt(pool, start))
 
 
-@pytest.mark.parametrize(
-    "poison",
-    [{"jti_hash": "\0"}, {"grace_ms": 2**40}, {"lifetime_s": 2**31 - 1, "idle_s": -(2**31)}],
-)
+@pytest.mark.parametrize("poison", [{"jti_hash": "\0"}, {"grace_ms": 2**40}])
 async def test_one_call_that_cannot_be_decided_spoils_no_other(
     families: Families, pool: Pool, poison: dict[str, Any]
 ) -> None:
@@ -156,8 +153,7 @@ async def test_one_call_that_cannot_be_decided_spoils_no_other(
     )
     good = [outcomes[n] for n in (0, 1, 3)]
     assert [getattr(outcome, "outcome", None) for outcome in good] == [Outcome.ROTATED] * 3
-    if "idle_s" not in poison:
-        assert isinstance(outcomes[2], OutcomeUnknownError)
+    assert isinstance(outcomes[2], OutcomeUnknownError)
     assert isinstance(await present(families, starts[3].refresh_token), Minted)
 
 
@@ -265,9 +261,10 @@ async def test_callers_that_give_up_at_random_leave_one_lawful_chain(
     starts = [await a_family(families, client) for _ in range(8)]
 
     async def impatient(token: str | None) -> str | None:
-        for _ in range(30):
+        for turn in range(30):
+            patience = 10 if turn % 3 == 2 else dice.choice((0, 0.001, 0.003))
             call = asyncio.create_task(present(families, token, client))
-            await asyncio.wait([call], timeout=dice.choice((0, 0.001, 0.003, 1)))
+            await asyncio.wait([call], timeout=patience)
             call.cancel()
             outcome = (await asyncio.gather(call, return_exceptions=True))[0]
             if isinstance(outcome, Minted):
@@ -275,11 +272,8 @@ async def test_callers_that_give_up_at_random_leave_one_lawful_chain(
         return token
 
     last = await asyncio.gather(*(impatient(start.refresh_token) for start in starts))
-    async with asyncio.timeout(20):
-        for token in last:
-            while not isinstance(outcome := await present(families, token, client), Minted):
-                assert isinstance(outcome, TryLater), outcome
-                assert not outcome.limited
+    for token in last:
+        assert isinstance(await present(families, token, client), Minted)
     assert await pool.fetchval("SELECT count(*) FROM family WHERE state = 'active'") == 8
     assert families.rotations._queues == {}
 

@@ -75,6 +75,18 @@ def test_an_applied_entry_replaces_its_pending_one() -> None:
         assert len(revocations) == 1
 
 
+def test_an_applied_entry_that_comes_expired_still_ends_its_pending_one() -> None:
+    """The answer to a kill took longer than tokens live: who signed in since is let in at once."""
+    pending = entry(pending=True, expires_at=NOW + 900)
+    applied = entry(not_before=NOW - 1000, expires_at=NOW - 90)
+    assert held(pending).denies(claims(iat=NOW)) is not None
+    revocations = held(pending, applied)
+    assert revocations.denies(claims(iat=NOW)) is None
+    assert len(revocations) == 0
+    other = entry(pending=True, expires_at=NOW + 900, entry_id="another kill")
+    assert held(pending, other, applied).denies(claims(iat=NOW)) is not None
+
+
 def test_a_pending_entry_stands_beside_an_applied_one_of_another_kill() -> None:
     """A second kill of the same selector denies at once, and goes without taking the first."""
     clock = HandClock()

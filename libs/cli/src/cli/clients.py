@@ -1,29 +1,30 @@
 """`revocast clients`: the issuer's own admin use cases, on its database."""
 
-import asyncio
-import json
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from cli.issuer_admin import issuer_admin
-from issuer.domain.client import GrantType
+from cli.issuer_admin import Admin, administer
+from cli.shown import fail, show, show_rows
+from issuer.domain.client import Client, GrantType
 from issuer.store.clients import find_all
 from issuer.usecases.clients import (
     DEFAULTS,
+    Registered,
     RegistrationRefused,
     disable_client,
     register_client,
 )
+from servicekit.correlation import correlation_id
 
 clients = typer.Typer(
     no_args_is_help=True,
-    help="Register, list and disable clients; reads the issuer's own settings (REVOCAST_ISSUER_*).",
+    help="Register, list and disable clients of the issuer that REVOCAST_ISSUER_* describes, "
+    "or else of the demo that runs here.",
 )
 ACTOR = "command line"
+COLUMNS = ("client_id", "name", "kind", "grants", "scope", "state")
 
 
 @clients.command()
@@ -33,7 +34,10 @@ def create(
     redirect_uri: Annotated[list[str] | None, typer.Option(help="May be repeated.")] = None,
     scope: Annotated[str, typer.Option(help="All it may ask for, space-separated.")] = "openid",
     resource: Annotated[list[str] | None, typer.Option(help="APIs; may be repeated.")] = None,
-    grant: Annotated[list[GrantType] | None, typer.Option(help="May be repeated.")] = None,
+    grant: Annotated[
+        list[GrantType] | None,
+        typer.Option(help="May be repeated; code and refresh by default."),
+    ] = None,
     public: Annotated[bool, typer.Option("--public", help="It can't keep a secret.")] = False,
     native: Annotated[bool, typer.Option("--native", help="An app; any loopback port.")] = False,
 ) -> None:
@@ -49,51 +53,56 @@ def create(
         native=native,
     )
 
-    async def register() -> object:
-        async with issuer_admin() as admin:
-            return await register_client(
-                admin.pool, client, confidential=not public, actor=ACTOR, correlation_id=ACTOR
-            )
+    async def register(admin: Admin) -> Registered | RegistrationRefused:
+        return await register_client(
+            admin.pool,
+            client,
+            confidential=not public,
+            actor=ACTOR,
+            correlation_id=correlation_id(),
+        )
 
-    outcome = asyncio.run(register())
+    outcome = administer(register)
     if isinstance(outcome, RegistrationRefused):
-        typer.echo(outcome.why, err=True)
-        raise typer.Exit(1)
-    secret = getattr(outcome, "secret", None)
-    told = {"client_id": client_id, **({"client_secret": secret} if secret else {})}
-    typer.echo(json.dumps(told, indent=2))
+        fail(outcome.why)
+    secret = {"client_secret": outcome.secret} if outcome.secret else {}
+    show({"client_id": client_id, **secret})
 
 
 @clients.command(name="list")
 def list_() -> None:
     """Every client, without secrets: they are not known here."""
 
-    async def read() -> Table:
-        async with issuer_admin() as admin, admin.pool.acquire() as connection:
-            table = Table("client", "name", "kind", "grants", "scope", "state")
-            for each in await find_all(connection):
-                table.add_row(
-                    each.client_id,
-                    each.name,
-                    "confidential" if each.confidential else "public",
-                    " ".join(sorted(each.grants)),
-                    " ".join(sorted(each.scopes)),
-                    "disabled" if each.disabled else "enabled",
-                )
-            return table
+    async def read(admin: Admin) -> list[Client]:
+        async with admin.pool.acquire() as connection:
+            return await find_all(connection)
 
-    Console().print(asyncio.run(read()))
+    rows = [_view(client) for client in administer(read)]
+    show_rows(rows, columns=COLUMNS, whole=rows)
 
 
 @clients.command()
 def disable(client_id: str) -> None:
     """Switch a client off: nothing is issued to it, and all it holds is dead."""
 
-    async def switch_off() -> bool:
-        async with issuer_admin() as admin:
-            return await disable_client(admin.pool, client_id, actor=ACTOR, correlation_id=ACTOR)
+    async def switch_off(admin: Admin) -> bool:
+        return await disable_client(
+            admin.pool, client_id, actor=ACTOR, correlation_id=correlation_id()
+        )
 
-    if not asyncio.run(switch_off()):
-        typer.echo("no such client, or it is disabled already", err=True)
-        raise typer.Exit(1)
-    typer.echo(f"{client_id} is disabled")
+    if not client_id.isprintable() or not administer(switch_off):
+        fail("no such client, or it is disabled already")
+    show({"client_id": client_id, "state": "disabled"})
+
+
+def _view(client: Client) -> dict[str, Any]:
+    return {
+        "client_id": client.client_id,
+        "name": client.name,
+        "kind": "confidential" if client.confidential else "public",
+        "grants": sorted(client.grants),
+        "scope": " ".join(sorted(client.scopes)),
+        "redirect_uris": list(client.redirect_uris),
+        "resources": list(client.resources),
+        "state": "disabled" if client.disabled else "enabled",
+    }

@@ -6,6 +6,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from devstack.stack import DIRECTORY
+
+PATH = DIRECTORY / "demo.json"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoClient:

@@ -1,16 +1,29 @@
 """Opens the issuer's own admin use cases: with its settings, on its database."""
 
+import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeVar
+from urllib.parse import urlsplit
 
+import asyncpg
+
+from cli import demo
+from cli.shown import fail
+from devstack.addresses import Ports
+from devstack.keys import Secrets
+from devstack.settings import settings_of
 from issuer.settings import IssuerSettings
 from issuer.usecases.keyring import Keyring
 from issuer.usecases.passwords import Passwords
 from issuer.usecases.people import People
 from servicekit.postgres import Pool, create_pool
 from servicekit.settings import load
+
+T = TypeVar("T")
+PREFIX = "REVOCAST_ISSUER_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +40,9 @@ async def issuer_admin(environment: Mapping[str, str] | None = None) -> AsyncIte
     """The issuer's use cases; its settings come from the environment, as the issuer's own do.
 
     The relay of a running issuer finds by itself what is written here.
+
+    Raises:
+        OSError, asyncpg.PostgresError: its database can't be reached.
     """
     os.environ.update(environment or {})
     settings = load(IssuerSettings)
@@ -45,3 +61,38 @@ async def issuer_admin(environment: Mapping[str, str] | None = None) -> AsyncIte
     finally:
         passwords.close()
         await pool.close()
+
+
+def administer(work: Callable[[Admin], Awaitable[T]]) -> T:
+    """Do something with the issuer of the environment, or else of the demo that runs here.
+
+    A database that can't be used ends the command with one line.
+    """
+
+    async def opened() -> T:
+        async with issuer_admin(_demo_environment()) as admin:
+            return await work(admin)
+
+    try:
+        return asyncio.run(opened())
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        why = (str(error) or type(error).__name__).splitlines()[0]
+        fail(f"the issuer's database ({PREFIX}DATABASE_URL) can't be used: {why}")
+
+
+def _demo_environment() -> dict[str, str]:
+    """Where the environment has no settings of an issuer, those of the demo's."""
+    if any(name.startswith(PREFIX) for name in os.environ):
+        return {}
+    try:
+        running = demo.read(demo.PATH)
+    except FileNotFoundError:
+        fail(f"nothing runs here: start it with `make run`, or set {PREFIX}* as the issuer has it")
+    ports = {name: urlsplit(url).port or 0 for name, url in running.urls.items()}
+    return settings_of(
+        "issuer",
+        ports=Ports(**ports),
+        secrets=Secrets(demo.PATH.absolute().parent / "secrets"),
+        kafka_bootstrap=running.kafka_bootstrap,
+        environment=os.environ,
+    )

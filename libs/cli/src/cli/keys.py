@@ -1,19 +1,20 @@
 """`revocast keys`: the issuer's signing keys."""
 
-import asyncio
+from typing import Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from cli.issuer_admin import issuer_admin
+from cli.issuer_admin import Admin, administer
+from cli.shown import show_rows
 from issuer.store.signing_keys import find_published
 from issuer.usecases.keyring import KEPT_PUBLISHED
 
 keys = typer.Typer(
     no_args_is_help=True,
-    help="Look at signing keys; reads the issuer's own settings (REVOCAST_ISSUER_*).",
+    help="Look at the signing keys of the issuer that REVOCAST_ISSUER_* describes, or else of "
+    "the demo that runs here.",
 )
+COLUMNS = ("kid", "alg", "signs_from", "signs_now")
 
 
 @keys.callback()
@@ -25,12 +26,17 @@ def _group() -> None:
 def list_() -> None:
     """Every published key, the newest first, and whether it signs."""
 
-    async def read() -> Table:
-        async with issuer_admin() as admin, admin.pool.acquire() as connection:
-            table = Table("key", "alg", "signs from", "signs now")
-            for row in await find_published(connection, kept=KEPT_PUBLISHED):
-                signs = "yes" if row.usable else "no"
-                table.add_row(row.kid, row.alg, row.signs_from.isoformat(), signs)
-            return table
+    async def read(admin: Admin) -> list[dict[str, Any]]:
+        async with admin.pool.acquire() as connection:
+            return [
+                {
+                    "kid": row.kid,
+                    "alg": row.alg,
+                    "signs_from": row.signs_from.isoformat(),
+                    "signs_now": row.usable,
+                }
+                for row in await find_published(connection, kept=KEPT_PUBLISHED)
+            ]
 
-    Console().print(asyncio.run(read()))
+    rows = administer(read)
+    show_rows(rows, columns=COLUMNS, whole=rows)

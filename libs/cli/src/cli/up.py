@@ -11,13 +11,11 @@ from pathlib import Path
 import httpx
 from rich.console import Console
 
-from cli.demo import Demo
+from cli.demo import PATH, Demo
 from cli.issuer_admin import issuer_admin
 from cli.seed import Remembered, seed
 from cli.story import Step, Story, StoryFailedError
-from devstack.stack import DIRECTORY, Stack
-
-DEMO = DIRECTORY / "demo.json"
+from devstack.stack import Stack
 
 
 @contextmanager
@@ -30,11 +28,11 @@ def running(console: Console) -> Iterator[tuple[Stack, Demo]]:
     with Stack() as stack:
         console.print("demo clients and people: ready", highlight=False)
         demo = asyncio.run(_seed(stack))
-        demo.write(DEMO)
+        demo.write(PATH)
         try:
             yield stack, demo
         finally:
-            DEMO.unlink(missing_ok=True)
+            PATH.unlink(missing_ok=True)
 
 
 def play(stack: Stack, demo: Demo, console: Console) -> bool:
@@ -57,7 +55,7 @@ def serve(demo: Demo, console: Console) -> None:
     console.print()
     for name, url in demo.urls.items():
         console.print(f"  {name.replace('_', ' '):<12} {url}", highlight=False)
-    console.print(f"  {'demo':<12} {DEMO} (clients, people, passwords)", highlight=False)
+    console.print(f"  {'demo':<12} {PATH} (clients, people, passwords)", highlight=False)
     console.print("\nserving; Ctrl-C ends everything", highlight=False)
     with contextlib.suppress(KeyboardInterrupt):
         signal.pause()

@@ -1,16 +1,19 @@
 """`revocast users`: accounts, made with the issuer's own use case."""
 
-import asyncio
 from typing import Annotated
 
 import typer
 
-from cli.issuer_admin import issuer_admin
+from cli.issuer_admin import Admin, administer
+from cli.shown import fail, show
+from issuer.domain.authorization import Account
 from issuer.usecases.create_account import AccountRefused, create_account
+from servicekit.correlation import correlation_id
 
 users = typer.Typer(
     no_args_is_help=True,
-    help="Create accounts; reads the issuer's own settings (REVOCAST_ISSUER_*).",
+    help="Create accounts at the issuer that REVOCAST_ISSUER_* describes, or else at the demo's "
+    "that runs here.",
 )
 
 
@@ -31,21 +34,19 @@ def create(
 ) -> None:
     """Create an account; asks for its password, so that no shell history keeps it."""
 
-    async def make() -> object:
-        async with issuer_admin() as admin:
-            return await create_account(
-                admin.people,
-                username=username,
-                password=password,
-                name=name or username,
-                email=email,
-                scopes=frozenset(scope.split()),
-                actor="command line",
-                correlation_id="command line",
-            )
+    async def make(admin: Admin) -> Account | AccountRefused:
+        return await create_account(
+            admin.people,
+            username=username,
+            password=password,
+            name=name or username,
+            email=email,
+            scopes=frozenset(scope.split()),
+            actor="command line",
+            correlation_id=correlation_id(),
+        )
 
-    outcome = asyncio.run(make())
+    outcome = administer(make)
     if isinstance(outcome, AccountRefused):
-        typer.echo(outcome.why, err=True)
-        raise typer.Exit(1)
-    typer.echo(f"{username} can sign in")
+        fail(outcome.why)
+    show({"username": outcome.username, "subject": str(outcome.subject)})

@@ -1,8 +1,9 @@
-"""Ends aiokafka's clients in bounded time, also when the broker is gone.
+"""Starts aiokafka's clients and ends them in bounded time, also when the broker is gone.
 
 Their own stop() waits without end for what can't be delivered (aiokafka #1017), can hang (#773),
 and can raise the CancelledError of a task of theirs in whoever called it, which would end a
-supervised loop for good. There is no public way to give up.
+supervised loop for good. There is no public way to give up. A start() that is cancelled can leave a
+connection open that nobody can close any more, so it is let finish.
 """
 
 import asyncio
@@ -12,6 +13,23 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 PATIENCE_SECONDS = 5.0
+
+
+async def start(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
+    """Connect; when cancelled, first wait a little for the end of it.
+
+    Raises:
+        KafkaError: the broker can't be reached.
+    """
+    starting = asyncio.get_running_loop().create_task(client.start())
+    try:
+        await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await asyncio.wait([starting], timeout=PATIENCE_SECONDS)
+        if starting.done() and not starting.cancelled():
+            starting.exception()  # nobody waits for it any more
+        starting.cancel()
+        raise
 
 
 async def stop_consumer(consumer: AIOKafkaConsumer) -> None:

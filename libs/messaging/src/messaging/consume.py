@@ -21,7 +21,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from messaging import metrics, positions
-from messaging.clients import stop_consumer
+from messaging.clients import start, stop_consumer
 from messaging.dead_letter import letter
 from messaging.dead_letter_limit import DeadLetterLimit, TooManyDeadLettersError
 from messaging.intake import Intake, Received, Taken
@@ -162,7 +162,7 @@ class Consumer:
         consumer.subscribe([topic.name for topic in self._topics], listener=listener)
         try:
             async with asyncio.timeout(30):
-                await consumer.start()
+                await start(consumer)
             yield consumer, listener
         finally:
             await stop_consumer(consumer)
@@ -186,30 +186,26 @@ class Consumer:
     async def _start_over(
         self, consumer: AIOKafkaConsumer, intake: Intake, places: Sequence[Place]
     ) -> None:
-        assigned = [
-            TopicPartition(*p) for p in places if TopicPartition(*p) in consumer.assignment()
-        ]
-        if not assigned:
-            return
-        beginnings = await consumer.beginning_offsets(assigned)
-        for tp, beginning in beginnings.items():
+        tps = [TopicPartition(*place) for place in places]
+        tps = [tp for tp in tps if tp in consumer.assignment()]
+        for tp, beginning in (await consumer.beginning_offsets(tps) if tps else {}).items():
             metrics.STARTED_OVER.labels(tp.topic).inc()
-            _log.error(
-                "not the log that was read; starting over", topic=tp.topic, shard=tp.partition
-            )
+            _log.error("starting over", group=self._group, topic=tp.topic, shard=tp.partition)
             intake.start_over((tp.topic, tp.partition))
             consumer.seek(tp, beginning)
 
     async def _work_off(self, consumer: AIOKafkaConsumer, intake: Intake, batches: Batches) -> None:
         taken = await self._until_handled(intake, batches)
         self._progress.failing_since = None
-        intake.saved(taken.positions)
+        intake.saved(taken)
         self._hints.update(
             (TopicPartition(*place), each.next_offset) for place, each in taken.positions.items()
         )
-        await self._start_over(consumer, intake, list(taken.holes))
-        for place, hole in taken.holes.items():
-            intake.start_over(place, hole)
+        if taken.holes:
+            ends = await consumer.end_offsets([TopicPartition(*place) for place in taken.holes])
+            for place, hole in taken.holes.items():
+                intake.search(place, hole, until=ends[TopicPartition(*place)])
+            await self._start_over(consumer, intake, list(taken.holes))
 
     async def _until_handled(self, intake: Intake, batches: Batches) -> Taken:
         pause = FIRST_PAUSE

@@ -28,41 +28,61 @@ class Received:
     raw: bytes
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hole:
+    """Events are missing between the place `at` and the place `beyond`."""
+
+    at: tuple[int, int]
+    beyond: tuple[int, int]
+
+
 @dataclass(slots=True)
 class Taken:
     """What a batch comes to, given the positions that are held.
 
-    `holes` are partitions where events are missing, and the place before which they are: whatever
-    comes after a hole was not taken. `missed` counts, by topic, what was missing for good, `read`
-    the records that were new.
+    Nothing behind a hole was taken. `missed` counts, by topic, events that are gone for good,
+    `read` the records that were new, `filled` are partitions where a search found everything.
     """
 
     received: list[Received] = field(default_factory=list)
     unreadable: list[tuple[ConsumerRecord, str]] = field(default_factory=list)
     positions: dict[Place, Position] = field(default_factory=dict)
-    holes: dict[Place, tuple[int, int]] = field(default_factory=dict)
+    holes: dict[Place, Hole] = field(default_factory=dict)
+    filled: set[Place] = field(default_factory=set)
     dropped: Counter[str] = field(default_factory=Counter)
     missed: Counter[str] = field(default_factory=Counter)
     read: int = 0
 
 
-class Intake:
-    """Knows with which record each partition has to begin, and which holes can't be filled.
+@dataclass(slots=True)
+class _Search:
+    """A partition is read from its beginning to the offset `until`, for what is missing at `at`."""
 
-    A partition that starts over is read from its beginning: offsets mean nothing there until the
-    position has been saved again, places (epoch, seq) do.
+    at: tuple[int, int]
+    until: int
+    skipped: set[tuple[int, int]] = field(default_factory=set)
+
+
+class Intake:
+    """Knows with which record each partition has to begin, and what it is being searched for.
+
+    Seqs are dense, so a hole shows. It is searched for from the beginning of the log, since events
+    may have come late, behind later ones; these are skipped meanwhile. Only a whole search that
+    found nothing accepts it. All of this is forgotten when the partition is assigned anew.
     """
 
     def __init__(self) -> None:
         self._expected: dict[Place, Position] = {}
         self._starting_over: set[Place] = set()
-        self._unfillable: dict[Place, tuple[int, int]] = {}
+        self._searches: dict[Place, _Search] = {}
+        self._accepted: dict[Place, tuple[int, int]] = {}
 
     def expect(self, place: Place, position: Position) -> None:
         """Reading goes on at the record before a position: it has to be the same record still."""
         self._expected.pop(place, None)
         self._starting_over.discard(place)
-        self._unfillable.pop(place, None)
+        self._searches.pop(place, None)
+        self._accepted.pop(place, None)
         if position.next_offset > 0:
             self._expected[place] = position
 
@@ -75,21 +95,29 @@ class Intake:
         same = bool(first.offset == expected.next_offset - 1)
         return same and _sha256(first) == expected.record_sha256
 
-    def start_over(self, place: Place, hole: tuple[int, int] | None = None) -> None:
-        """The partition is read from its beginning; a hole that is still there then is accepted."""
+    def start_over(self, place: Place) -> None:
+        """The partition is read from its beginning: offsets say nothing until one is saved."""
         self._expected.pop(place, None)
         self._starting_over.add(place)
-        if hole is not None:
-            self._unfillable[place] = hole
 
-    def saved(self, places: Mapping[Place, Position]) -> None:
-        """Positions were saved: offsets mean something again."""
-        self._starting_over.difference_update(places)
+    def search(self, place: Place, hole: Hole, *, until: int) -> None:
+        """The partition is read from its beginning to the offset `until`, looking for a hole."""
+        before = self._searches.pop(place, None)
+        if before is not None and before.at == hole.at:
+            self._accepted[place] = hole.beyond
+        else:
+            self._searches[place] = _Search(hole.at, until)
+
+    def saved(self, taken: Taken) -> None:
+        """What was taken has been committed."""
+        self._starting_over.difference_update(taken.positions)
+        for place in taken.filled:
+            self._searches.pop(place, None)
 
     def take(
         self, batches: Mapping[Place, Sequence[ConsumerRecord]], held: Mapping[Place, Position]
     ) -> Taken:
-        """Sort the records of a batch out."""
+        """Sort the records of a batch out. Changes nothing that a second try would see."""
         taken = Taken()
         for place, records in batches.items():
             position = held[place]
@@ -103,6 +131,8 @@ class Intake:
                 position = replace(
                     moved, next_offset=record.offset + 1, record_sha256=_sha256(record)
                 )
+                if not self._goes_on(taken, place, position):
+                    break
             if position != held[place]:
                 taken.positions[place] = position
         return taken
@@ -123,11 +153,9 @@ class Intake:
             taken.dropped[record.topic] += 1
             return position
         missing = _missing(event, position, marks=marks) if ordered else 0
-        if missing:
-            if self._unfillable.get(place, (0, 0)) < (event.epoch, event.seq):
-                taken.holes[place] = (event.epoch, event.seq)
-                return None
-            taken.missed[record.topic] += missing
+        if missing and not self._accepts(place, event):
+            return self._beyond_a_hole(taken, place, record, event, position)
+        taken.missed[record.topic] += missing
         taken.read += 1
         taken.received.append(
             Received(
@@ -141,6 +169,33 @@ class Intake:
         if not ordered or (marks and not missing):
             return position
         return replace(position, epoch=event.epoch, seq=event.seq)
+
+    def _accepts(self, place: Place, event: Event) -> bool:
+        return (event.epoch, event.seq) <= self._accepted.get(place, (0, 0))
+
+    def _beyond_a_hole(
+        self, taken: Taken, place: Place, record: ConsumerRecord, event: Event, position: Position
+    ) -> Position | None:
+        beyond = (event.epoch, event.seq)
+        search = self._searches.get(place)
+        if search is None or record.offset >= search.until:
+            taken.holes[place] = Hole(at=position.place, beyond=beyond)
+            return None
+        search.skipped.add(beyond)
+        taken.dropped[record.topic] += 1
+        return position
+
+    def _goes_on(self, taken: Taken, place: Place, position: Position) -> bool:
+        """Whether reading goes on; not where a search has ended with something still skipped."""
+        search = self._searches.get(place)
+        if search is None or position.next_offset < search.until or place in taken.filled:
+            return True
+        left = [skipped for skipped in search.skipped if skipped > position.place]
+        if left:
+            taken.holes[place] = Hole(at=position.place, beyond=min(left))
+            return False
+        taken.filled.add(place)
+        return True
 
 
 def _missing(event: Event, position: Position, *, marks: bool) -> int:

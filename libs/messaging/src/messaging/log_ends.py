@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from messaging.clients import stop_consumer
+from messaging.clients import start, stop_consumer
 from messaging.sender import UnsentError
 from revocast_contracts import codec
 from revocast_contracts.topics import TOPICS
@@ -42,7 +42,7 @@ async def read_log_ends(bootstrap: str, writer: str) -> dict[str, LogEnd]:
     )
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            await consumer.start()
+            await start(consumer)
             consumer.assign(list(shards))
             found = await _read(consumer, list(shards))
     except (KafkaError, TimeoutError, OSError) as error:

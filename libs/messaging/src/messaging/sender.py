@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.structs import RecordMetadata
 
-from messaging.clients import stop_producer
+from messaging.clients import start, stop_producer
 from revocast_contracts.envelope import CONTENT_TYPE
 
 SEND_SECONDS = 10.0
@@ -61,7 +61,7 @@ class Sender:
         """
         try:
             async with asyncio.timeout(SEND_SECONDS):
-                await self._producer.start()
+                await start(self._producer)
         except (KafkaError, TimeoutError, OSError) as error:
             await stop_producer(self._producer)
             raise UnsentError(type(error).__name__) from error
