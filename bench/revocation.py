@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from cli.demo import Demo, read
+from cli.demo import PATH, Demo, read
 from cli.story import Story
-from cli.up import DEMO, running
+from cli.up import running
 from devstack.lifetime import ends_in_order
 
 THEFTS = 200
@@ -50,8 +50,8 @@ def measure(demo: Demo) -> list[float]:
 def main() -> None:
     """Print the distribution."""
     console = Console(soft_wrap=True)
-    if DEMO.exists():
-        figures = measure(read(DEMO))
+    if PATH.exists():
+        figures = measure(read(PATH))
     else:
         with ends_in_order(), running(console) as (_, demo):
             figures = measure(demo)

@@ -3,7 +3,7 @@ after it. Nobody touches anything but the server."""
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,7 +78,7 @@ def _ask_everything(seen: Outage) -> None:
     as_api = (api.client_id, api.client_secret or "")
     refresh = {"grant_type": "refresh_token", "refresh_token": "rvc_rt_k1.none"}
     token = {"token": seen.quiet["access_token"]}
-    asked = {
+    asked: dict[str, Callable[[httpx.Client], httpx.Response]] = {
         "refresh": lambda http: http.post(f"{issuer}/token", data=refresh, auth=as_web),
         "introspect": lambda http: http.post(f"{issuer}/introspect", data=token, auth=as_api),
         "revoke": lambda http: http.post(f"{issuer}/revoke", data={"token": "x"}, auth=as_web),

@@ -18,7 +18,12 @@ from devstack.errors import DevstackError
 from devstack.lifetime import ends_in_order
 from revocast import pkce as proof
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,  # they hold passwords and tokens
+    help=__doc__,
+)
 app.add_typer(clients, name="clients")
 app.add_typer(users, name="users")
 app.add_typer(keys, name="keys")

@@ -10,12 +10,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
+
 
 def show(value: Any) -> None:
     """A value as JSON."""
     text = json.dumps(value, indent=2)
     if sys.stdout.isatty():
-        Console().print_json(text)
+        Console().print_json(text, ensure_ascii=True)
     else:
         typer.echo(text)
 
@@ -42,6 +44,4 @@ def _cell(value: Any) -> Text:
     if isinstance(value, list | tuple | set | frozenset):
         value = " ".join(sorted(value))
     text = "" if value is None else str(value)
-    return Text(
-        "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
-    )
+    return Text("".join(each if each.isprintable() else UNPRINTABLE for each in text))
