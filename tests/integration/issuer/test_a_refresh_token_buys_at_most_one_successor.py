@@ -4,9 +4,18 @@ import asyncio
 from collections import Counter
 
 from issuer.domain.outcomes import Minted, TryLater
+from issuer.domain.refresh_token import MacKeys
 from issuer.store.families import Families
 from servicekit.postgres import Pool, create_pool
-from tests.support.issuer import a_family, events_of, families_on, present, rotated
+from tests.support.issuer import (
+    HASH_KEY,
+    KEYS,
+    a_family,
+    events_of,
+    families_on,
+    present,
+    rotated,
+)
 
 
 async def test_a_hundred_copies_over_three_replicas_make_one_chain(
@@ -58,6 +67,16 @@ async def test_a_token_of_an_older_mac_key_is_rotated_to_the_active_one(pool: Po
     assert second.refresh_token.startswith("rvc_rt_k2.")
     retried = await rotated(older, first.refresh_token)
     assert retried.refresh_token == second.refresh_token
+
+
+async def test_a_replica_without_the_successors_mac_key_says_come_back(pool: Pool) -> None:
+    """A key made active too early: the retry elsewhere is told 503 and stays good."""
+    newer = families_on(pool, active="k2")
+    behind = Families(pool, MacKeys({"k1": KEYS["k1"]}, "k1"), hash_key=HASH_KEY, poke=lambda: None)
+    first = await a_family(behind)
+    second = await rotated(newer, first.refresh_token)
+    assert isinstance(await present(behind, first.refresh_token), TryLater)
+    assert (await rotated(newer, first.refresh_token)).refresh_token == second.refresh_token
 
 
 async def test_a_family_held_by_another_transaction_does_not_stall_its_neighbours(

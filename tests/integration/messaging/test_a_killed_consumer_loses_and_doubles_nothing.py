@@ -1,6 +1,8 @@
 import asyncio
 import random
 
+from messaging import positions
+from messaging.positions import Position
 from messaging.postgres import Pool
 from tests.integration.messaging.support import (
     a_consumer,
@@ -10,6 +12,7 @@ from tests.integration.messaging.support import (
     process,
     running,
     say,
+    until,
     until_handled,
 )
 
@@ -62,3 +65,28 @@ async def test_a_group_shares_the_work_while_members_come_and_go(
     for key in range(7):
         numbers = [number for name, number in arrived if name == f"key {key}"]
         assert numbers == [number for number in range(1, 801) if number % 7 == key]
+
+
+async def test_a_zombie_waits_and_finds_the_position_moved(heard_pool: Pool) -> None:
+    """Of two members that hold one partition the second waits, and then sees what the first did."""
+    place = ("topic", 0)
+    done = Position(epoch=1, seq=5, next_offset=6, record_sha256=b"x")
+    async with heard_pool.acquire() as one, heard_pool.acquire() as other:
+        first, second = one.transaction(), other.transaction()
+        await first.start()
+        await second.start()
+        await positions.hold(one, "test", [place])
+        holding = asyncio.create_task(positions.hold(other, "test", [place]))
+
+        async def waits() -> bool:
+            waiting: int = await heard_pool.fetchval(
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                " AND datname = current_database()"
+            )
+            return waiting > 0
+
+        await until(waits, "the second member waits")
+        await positions.save(one, "test", {place: done})
+        await first.commit()
+        assert (await holding)[place] == done
+        await second.rollback()

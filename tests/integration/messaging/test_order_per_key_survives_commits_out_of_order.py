@@ -12,8 +12,10 @@ from tests.integration.messaging.support import (
     fact,
     facts,
     handled,
+    read,
     running,
     say,
+    until,
     until_handled,
     until_published,
 )
@@ -77,6 +79,31 @@ async def test_a_long_transaction_delays_nobody_and_is_not_lost(
             assert {event.partitionkey for event in await facts(bootstrap)} == {"fast"}
         await until_published(bootstrap, 21)
     assert [event.partitionkey for event in await facts(bootstrap)].count("slow") == 1
+
+
+async def test_a_later_transaction_with_a_lower_id_is_not_lost(
+    bootstrap: str, outbox_pool: Pool
+) -> None:
+    """A gap stays open for a transaction that stands above the snapshot which showed the gap."""
+    relay = a_relay(outbox_pool, bootstrap)
+    async with running(relay.run), outbox_pool.acquire() as earlier, outbox_pool.acquire() as later:
+        first, second = earlier.transaction(), later.transaction()
+        await first.start()
+        await earlier.fetchval("SELECT pg_current_xact_id()")
+        await second.start()
+        await outbox.append(later, TOKEN_LIFECYCLE, fact("later", 1))  # the lower row id
+        await outbox.append(earlier, TOKEN_LIFECYCLE, fact("earlier", 1))
+        await first.commit()
+        await until_published(bootstrap, 1)
+        marks = len(await read(bootstrap, TOKEN_LIFECYCLE))
+
+        async def looked_often() -> bool:
+            return len(await read(bootstrap, TOKEN_LIFECYCLE)) >= marks + 24
+
+        await until(looked_often, "two more rounds of watermarks")
+        await second.commit()
+        await until_published(bootstrap, 2)
+    assert {event.partitionkey for event in await facts(bootstrap)} == {"earlier", "later"}
 
 
 async def test_seqs_of_a_shard_are_dense(bootstrap: str, outbox_pool: Pool) -> None:

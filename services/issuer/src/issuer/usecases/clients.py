@@ -106,10 +106,10 @@ async def change_client(
 
 async def disable_client(pool: Pool, client_id: str, *, actor: str, correlation_id: str) -> bool:
     """Switch a client off: nothing is issued to it, and what it holds is dead. False if it was."""
-    selector = Selector(kind=SelectorKind.CLIENT, value=client_id)
     async with transaction(pool) as connection:
         if not await clients.set_disabled(connection, client_id, disabled=True):
             return False
+        selector = Selector(kind=SelectorKind.CLIENT, value=client_id)
         disabled_at = await cuts.cut(
             connection, kill_id=_disabling(client_id), selector=selector, lasting=True
         )

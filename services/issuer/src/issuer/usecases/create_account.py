@@ -1,5 +1,6 @@
 """Making an account: an administrator's act, from the command line or an API."""
 
+import re
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -8,8 +9,12 @@ from issuer.domain.authorization import Account
 from issuer.domain.username import normalise
 from issuer.store import accounts
 from issuer.usecases.people import People, tell
+from oauth import scopes as oauth_scopes
 from revocast_contracts.activity import AccountCreated
 from servicekit.postgres import transaction
+
+LONGEST_NAME = 200
+_EMAIL = re.compile(r"[^\s@\x00-\x1f\ud800-\udfff]{1,64}@[^\s@\x00-\x1f\ud800-\udfff]{1,255}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,12 @@ async def create_account(
     objection = password_rules.objection(password, normalised)
     if objection is not None:
         return AccountRefused(f"password: {objection}")
+    if not 1 <= len(name.strip()) <= LONGEST_NAME or not name.isprintable():
+        return AccountRefused(f"name: 1 to {LONGEST_NAME} printable characters")
+    if email is not None and not _EMAIL.fullmatch(email):
+        return AccountRefused("email: one address")
+    if not all(map(oauth_scopes.is_valid, scopes)):
+        return AccountRefused("scope: each must be a scope token (RFC 6749 section 3.3)")
     account = Account(
         subject=uuid4(),
         username=normalised,
