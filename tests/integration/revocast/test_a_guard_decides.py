@@ -109,8 +109,8 @@ async def test_garbage_and_strange_keys_are_invalid(issuer: IssuerServer) -> Non
 async def test_a_policy_decides_while_the_guard_cannot_know(
     issuer: IssuerServer,
     policy: Policy,
-    young: bool,  # noqa: FBT001 - a table's column
-    old: bool,  # noqa: FBT001 - a table's column
+    young: bool,
+    old: bool,
     cause: str,
 ) -> None:
     """Beyond the bound, before the end of the log, with an unreadable record: the same rule."""

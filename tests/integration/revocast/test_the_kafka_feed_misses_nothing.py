@@ -142,7 +142,7 @@ async def test_a_recreated_topic_is_read_from_its_beginning(
     broker: Kafka,
     log: Log,
     records: int,
-    new_epoch: bool,  # noqa: FBT001 - a table's column
+    new_epoch: bool,
 ) -> None:
     """Shorter or longer than the old log, with the writer noticing or not: no entry is skipped."""
     async with reading(log) as feed:

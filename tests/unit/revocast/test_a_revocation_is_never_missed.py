@@ -52,7 +52,7 @@ def test_a_client_of_its_own_has_no_family_to_deny() -> None:
 
 
 @pytest.mark.parametrize(("iat", "denied"), [(99, True), (100, True), (101, False)])
-def test_the_second_of_not_before_is_denied(iat: int, denied: bool) -> None:  # noqa: FBT001 - a table's column
+def test_the_second_of_not_before_is_denied(iat: int, denied: bool) -> None:
     """A token of the same whole second as the kill is denied, one of the next is not."""
     revocations = held(entry(not_before=100.9, expires_at=NOW + 60))
     assert (revocations.denies(claims(iat=iat)) is not None) is denied
