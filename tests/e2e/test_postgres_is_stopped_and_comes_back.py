@@ -76,12 +76,14 @@ def _ask_everything(seen: Outage) -> None:
     api, urls = seen.system.demo.clients["api"], seen.system.demo.urls
     as_web = (web.client_id, web.client_secret or "")
     as_api = (api.client_id, api.client_secret or "")
-    refresh = {"grant_type": "refresh_token", "refresh_token": "rvc_rt_k1.none"}
+    refreshable = seen.quiet["refresh_token"]
+    refresh = {"grant_type": "refresh_token", "refresh_token": refreshable}
+    revoke = {"token": refreshable}
     token = {"token": seen.quiet["access_token"]}
     asked: dict[str, Callable[[httpx.Client], httpx.Response]] = {
         "refresh": lambda http: http.post(f"{issuer}/token", data=refresh, auth=as_web),
         "introspect": lambda http: http.post(f"{issuer}/introspect", data=token, auth=as_api),
-        "revoke": lambda http: http.post(f"{issuer}/revoke", data={"token": "x"}, auth=as_web),
+        "revoke": lambda http: http.post(f"{issuer}/revoke", data=revoke, auth=as_web),
         "authorize": lambda http: http.get(f"{issuer}/authorize", params={"client_id": "web"}),
         "userinfo": lambda http: http.get(f"{issuer}/userinfo", headers=_bearer(seen.quiet)),
         "audit": lambda http: http.get(f"{urls['audit']}/records", headers=_bearer(seen.quiet)),

@@ -4,6 +4,7 @@ import random
 from messaging import positions
 from messaging.positions import Position
 from messaging.postgres import Pool
+from servicekit.postgres import transaction
 from tests.integration.messaging.support import (
     a_consumer,
     a_relay,
@@ -70,7 +71,11 @@ async def test_a_group_shares_the_work_while_members_come_and_go(
 async def test_a_zombie_waits_and_finds_the_position_moved(heard_pool: Pool) -> None:
     """Of two members that hold one partition the second waits, and then sees what the first did."""
     place = ("topic", 0)
+    before = Position(epoch=1, seq=4, next_offset=5, record_sha256=b"w")
     done = Position(epoch=1, seq=5, next_offset=6, record_sha256=b"x")
+    async with transaction(heard_pool) as connection:
+        await positions.hold(connection, "test", [place])
+        await positions.save(connection, "test", {place: before})
     async with heard_pool.acquire() as one, heard_pool.acquire() as other:
         first, second = one.transaction(), other.transaction()
         await first.start()
