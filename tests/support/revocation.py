@@ -30,7 +30,6 @@ from revocation.domain.detector import Rule
 from servicekit.postgres import Connection, Pool, transaction
 
 HASH_KEY = bytes(range(32))
-NOW = datetime.now(UTC)
 
 D = TypeVar("D", bound=Data)
 T = TypeVar("T")
@@ -45,8 +44,11 @@ class Facts:
     family: str = field(default_factory=lambda: str(uuid4()))
     session: str = field(default_factory=lambda: str(uuid4()))
     sub: str = field(default_factory=lambda: str(uuid4()))
-    at: datetime = NOW
-    told_at: datetime = NOW
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    told_at: datetime = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.told_at = self.at
 
     def received(self, data: Data, *, correlation_id: str = "cause") -> Received:
         """The event of any fact."""

@@ -15,7 +15,6 @@ from revocation.usecases.wait_for_kill import Completions
 from servicekit.postgres import Pool, transaction
 from tests.support.revocation import (
     HASH_KEY,
-    NOW,
     Facts,
     correlations,
     entries,
@@ -74,8 +73,9 @@ async def test_the_issuers_answer_fixes_the_entry(
     """Applied, it kills what is no younger than `applied_at`, or everything of what cannot live."""
     kill = await decided(pool, Selector(kind=kind, value="x"))
     (pending,) = await entries(pool)
-    at = NOW + timedelta(seconds=1)
-    await handle(pool, Facts().applied(kill.id, pending.selector, at))
+    facts = Facts()
+    at = facts.at + timedelta(seconds=1)
+    await handle(pool, facts.applied(kill.id, pending.selector, at))
     _, applied = await entries(pool)
     assert applied.state is EntryState.APPLIED
     assert applied.not_before == (at if has_not_before else None)
@@ -91,17 +91,18 @@ async def test_a_second_answer_changes_nothing(pool: Pool) -> None:
     facts = Facts()
     await handle(pool, facts.applied(kill.id, HASHED), facts.applied(kill.id, HASHED))
     before = await pool.fetchval("SELECT count(*) FROM outbox")
-    await handle(pool, facts.applied(kill.id, HASHED, NOW + timedelta(minutes=1)))
+    await handle(pool, facts.applied(kill.id, HASHED, facts.at + timedelta(minutes=1)))
     assert await pool.fetchval("SELECT count(*) FROM outbox") == before
-    assert await pool.fetchval("SELECT applied_at FROM kill") == NOW
+    assert await pool.fetchval("SELECT applied_at FROM kill") == facts.at
 
 
 async def test_a_kill_that_this_database_forgot_still_gets_its_entry(pool: Pool) -> None:
     """After a restore the issuer may answer an unknown kill: its entry is made from the answer."""
-    await handle(pool, Facts().applied("forgotten", HASHED))
+    facts = Facts()
+    await handle(pool, facts.applied("forgotten", HASHED))
     (entry,) = await entries(pool)
     assert (entry.entry_id, entry.state) == ("forgotten", EntryState.APPLIED)
-    assert (entry.not_before, entry.cause) == (NOW, EntryCause.KILL)
+    assert (entry.not_before, entry.cause) == (facts.at, EntryCause.KILL)
 
 
 async def test_equal_keys_at_the_same_time_are_one_kill(pool: Pool) -> None:
@@ -185,8 +186,9 @@ async def test_whoever_waits_is_told_of_another_replicas_completion(pool: Pool) 
     """A waiter without a wake-up in its own process finds the completed row by itself."""
     kill = await decided(pool)
     waiting = asyncio.create_task(Completions().wait(pool, kill, seconds=30))
-    await handle(pool, Facts().applied(kill.id, HASHED))
-    assert (await waiting).applied_at == NOW
+    facts = Facts()
+    await handle(pool, facts.applied(kill.id, HASHED))
+    assert (await waiting).applied_at == facts.at
 
 
 async def test_waiting_is_bounded(pool: Pool) -> None:

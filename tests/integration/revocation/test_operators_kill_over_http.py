@@ -10,7 +10,7 @@ from revocast_contracts.revocations import EntryState, RevocationEntry
 from revocast_contracts.selectors import Selector, SelectorKind, jti_hash, subject_hash
 from revocast_contracts.signals import KillDecided
 from servicekit.postgres import Pool
-from tests.support.revocation import HASH_KEY, NOW, Facts, entries, eventually, handle, signals
+from tests.support.revocation import HASH_KEY, Facts, entries, eventually, handle, signals
 from tests.support.revocation_api import Api, running_api
 
 FAMILY = str(uuid4())
@@ -44,10 +44,11 @@ async def test_a_kill_is_pending_until_the_issuer_answers(pool: Pool, api: Api) 
     assert location == f"/revocations/{kill['id']}"
     assert (await api.get(location)).json() == kill
     (entry,) = await entries(pool)
-    await handle(pool, Facts().applied(entry.entry_id, entry.selector))
+    facts = Facts()
+    await handle(pool, facts.applied(entry.entry_id, entry.selector))
     applied = (await api.get(location)).json()
     assert applied["state"] == "applied"
-    assert applied["applied_at"] == NOW.isoformat().replace("+00:00", "Z")
+    assert applied["applied_at"] == facts.at.isoformat().replace("+00:00", "Z")
 
 
 async def test_a_kill_that_is_applied_in_time_is_answered_as_applied(pool: Pool, api: Api) -> None:

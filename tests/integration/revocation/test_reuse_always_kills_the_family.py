@@ -10,7 +10,6 @@ from revocast_contracts.topics import REVOCATIONS, SECURITY_SIGNALS
 from revocation.domain.entries import entry_id
 from servicekit.postgres import Pool
 from tests.support.revocation import (
-    NOW,
     Facts,
     correlations,
     entries,
@@ -30,7 +29,7 @@ async def test_a_stale_presentation_without_any_history_is_reuse(pool: Pool) -> 
     assert entry.selector == family_selector(facts)
     assert (entry.state, entry.cause) == (EntryState.APPLIED, EntryCause.REUSE)
     assert entry.not_before is None
-    assert entry.expires_at == NOW + ENTRY_LIFETIME
+    assert entry.expires_at == facts.at + ENTRY_LIFETIME
     (reuse,) = await signals(pool, ReuseDetected)
     assert reuse.entry_id == entry.entry_id == entry_id("family", facts.family, "reuse")
     assert reuse.reuse_class is StaleClass.OLDER_GENERATION
@@ -93,7 +92,7 @@ async def test_a_family_that_a_restored_issuer_ends_again_is_killed_for_as_long_
     """A second end that the first entry does not outlast gets an entry of its own."""
     facts = Facts()
     await handle(pool, facts.stale(1, 2))
-    facts.at = NOW + ENTRY_LIFETIME / 2
+    facts.at += ENTRY_LIFETIME / 2
     facts.epoch = 2
     await handle(pool, facts.stale(1, 3))
     first, second = await entries(pool)

@@ -29,6 +29,8 @@ KEYS = {alg: generate(alg) for alg in ALGORITHMS}
 TOKENS = Tokens(ISSUER, HASH_KEY)
 API = Resource(uri=RESOURCE, profile="rfc9068", alg="ES256", scopes=frozenset())
 NOW = datetime.now(UTC)
+LIFETIME = timedelta(days=1)
+"""Longer than any run of the tests."""
 MINTED = Minted(
     client_id="web",
     subject=str(uuid4()),
@@ -36,7 +38,7 @@ MINTED = Minted(
     resource=RESOURCE,
     jti="a jti",
     issued_at=NOW,
-    expires_at=NOW + timedelta(hours=1),
+    expires_at=NOW + LIFETIME,
     family=uuid4(),
     session=uuid4(),
     auth_time=NOW - timedelta(minutes=1),
@@ -80,13 +82,13 @@ def test_times_are_whole_seconds_rounded_down() -> None:
         resource=RESOURCE,
         jti="j",
         issued_at=late,
-        expires_at=late + timedelta(hours=1),
+        expires_at=late + LIFETIME,
     )
     token = TOKENS.access_token(minted, KEYS["ES256"], API)
     claims = verified(token, public(KEYS["ES256"]), issuer=ISSUER)
     assert claims is not None
     assert claims["iat"] == int(late.timestamp())
-    assert claims["exp"] == claims["iat"] + 3600
+    assert claims["exp"] == claims["iat"] + LIFETIME.total_seconds()
 
 
 def test_a_token_for_a_client_says_nothing_of_a_person() -> None:
@@ -98,7 +100,7 @@ def test_a_token_for_a_client_says_nothing_of_a_person() -> None:
         resource=RESOURCE,
         jti="j",
         issued_at=NOW,
-        expires_at=NOW + timedelta(hours=1),
+        expires_at=NOW + LIFETIME,
     )
     token = TOKENS.access_token(minted, KEYS["ES256"], API)
     claims = verified(token, public(KEYS["ES256"]), issuer=ISSUER)
@@ -154,7 +156,13 @@ FORGED: dict[str, dict[str, Any]] = {
 def test_a_token_of_ours_can_still_be_no_good(changed: dict[str, Any]) -> None:
     """A right signature is not enough."""
     key = KEYS["ES256"]
-    good = {"iss": ISSUER, "sub": "s", "aud": "a", "iat": 1, "exp": int(NOW.timestamp()) + 600}
+    good = {
+        "iss": ISSUER,
+        "sub": "s",
+        "aud": "a",
+        "iat": 1,
+        "exp": int((NOW + LIFETIME).timestamp()),
+    }
 
     def sign(claims: dict[str, Any]) -> str:
         present = {name: value for name, value in claims.items() if value is not None}

@@ -5,16 +5,15 @@ read all of it again, never to jump. What is known stays in force meanwhile.
 """
 
 import asyncio
-import contextlib
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from revocast.clock import SYSTEM_CLOCK, Clock
 from revocast.feed import Intake, LogReplacedError
@@ -159,9 +158,7 @@ class KafkaFeed:
                 consumer.assign([TopicPartition(REVOCATIONS.name, p) for p in self._partitions])
             yield consumer
         finally:
-            with contextlib.suppress(TimeoutError, KafkaError):
-                async with asyncio.timeout(REQUEST_LIMIT.total_seconds()):
-                    await consumer.stop()
+            await _stop(consumer)
 
     async def _follow(
         self,
@@ -238,6 +235,27 @@ async def _start(consumer: AIOKafkaConsumer) -> None:
     except asyncio.CancelledError:
         await asyncio.gather(starting, return_exceptions=True)
         raise
+
+
+async def _stop(consumer: AIOKafkaConsumer) -> None:
+    """Close it and its connections in bounded time.
+
+    aiokafka's own stop ends half-way, with the CancelledError of a task of its own, when a fetch
+    was waiting for a lost broker; and it can hang.
+    """
+    try:
+        await _end(consumer.stop())
+    finally:
+        await _end(consumer._client.close())  # noqa: SLF001 - there is no public way
+
+
+async def _end(closing: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.ensure_future(closing)
+    await asyncio.wait([task], timeout=REQUEST_LIMIT.total_seconds())
+    if task.cancel() or task.cancelled():
+        return
+    if task.exception() is not None:
+        log.warning("a consumer did not end cleanly: %r", task.exception())
 
 
 async def _stands_at(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> bool:

@@ -26,9 +26,6 @@ from servicekit.postgres import Connection
 GROUP = "audit"
 TOPICS = (TOKEN_LIFECYCLE, ISSUER_ACTIVITY, SECURITY_SIGNALS, DEAD_LETTER)
 
-LARGEST = 2**63 - 1
-"""Of a bigint: a hostile number must not stop a partition."""
-
 _LETTER_MEMBERS = frozenset(LetterDied.model_fields) - {"original"}
 
 
@@ -52,8 +49,8 @@ def _record(received: Received) -> NewRecord:
         type=storable(event.type),
         topic=received.topic,
         partition=received.partition,
-        epoch=min(event.epoch, LARGEST),
-        seq=min(event.seq, LARGEST),
+        epoch=event.epoch,
+        seq=event.seq,
         family=_text(members, "family") or named.get(SelectorKind.FAMILY),
         session=_text(members, "session") or named.get(SelectorKind.SESSION),
         subject=_text(members, "sub") or named.get(SelectorKind.SUBJECT),
