@@ -32,7 +32,16 @@ IDLE_MS = 3_600_000
 ABSOLUTE_MS = IDLE_MS * 3 // 2
 MOST_FAMILIES = 5
 TIMES = ("started_at", "rotated_at", "denied_at", "idle_expires_at", "absolute_expires_at")
-AGES_MS = (200, 1_500, GRACE_MS - 2_000, GRACE_MS + 1, 61_000, IDLE_MS - 5_000, IDLE_MS + 1)
+AGES_MS = (
+    200,
+    1_500,
+    GRACE_MS - 2_000,
+    GRACE_MS + 1,
+    61_000,
+    IDLE_MS - 5_000,
+    IDLE_MS + 1,
+    ABSOLUTE_MS + 1,
+)
 """How far the clock is put on: within grace, over its edge, over the minute, to the idle expiry."""
 
 FAULTS = st.sampled_from([None, None, None, None, None, None, None, "client", "mac", "half"])
