@@ -11,7 +11,7 @@ from tests.support.family_machine import FamilyMachine
 from tests.support.family_model import FamilyModel
 from tests.support.issuer import families_on
 
-EXAMPLES = int(os.environ.get("REVOCAST_TEST_MODEL_EXAMPLES", "80"))
+EXAMPLES = int(os.environ.get("REVOCAST_TEST_MODEL_EXAMPLES", "40"))
 PROFILE = settings(
     max_examples=EXAMPLES,
     stateful_step_count=30,
