@@ -12,7 +12,8 @@ from tests.support import kafka as kafka_parts
 from tests.support import parts
 from tests.support import postgres as postgres_parts
 
-SERVERS = {"kafka", "postgres"}
+SERVERS = {"kafka", "postgres", "system"}
+"""Fixtures by which a test touches a server."""
 
 
 def pytest_report_header() -> str:
