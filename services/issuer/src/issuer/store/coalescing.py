@@ -186,19 +186,19 @@ class Coalescer:
                 raise _NothingDecidedError from error
             _fail(calls, error)
             return []
-        locked = [call for call in calls if not call.answered_by(outcomes[call.family])]
-        self.committed()
-        return locked
+        return [call for call in calls if not call.answered_by(outcomes[call.family])]
 
     async def _decide(self, calls: Sequence[_Call]) -> dict[UUID, Rotation]:
         async with self.pool.acquire(timeout=STATEMENT_SECONDS) as connection:
             presented = [(call.presentation, call.waited_ms) for call in calls]
             try:
                 async with asyncio.timeout(STATEMENT_SECONDS):
-                    return await rotate(connection, presented, active_key=self.active_key)
+                    outcomes = await rotate(connection, presented, active_key=self.active_key)
             except TimeoutError as error:
                 _fail(calls, error)  # now: giving the connection up may take as long again
                 raise
+            self.committed()  # before anybody builds an answer: the relay goes first
+            return outcomes
 
 
 class _NothingDecidedError(Exception):

@@ -35,8 +35,11 @@ async def expiries(connection: Connection, ids: Sequence[str]) -> dict[str, date
     return {row["entry_id"]: row["expires_at"] for row in rows}
 
 
-async def add(connection: Connection, caused: Sequence[CausedEntry]) -> None:
-    """Store and publish entries; one whose id exists already changes nothing and is not sent."""
+async def add(connection: Connection, caused: Sequence[CausedEntry]) -> int:
+    """Store and publish entries; one whose id exists already changes nothing and is not sent.
+
+    Returns: how many were new.
+    """
     rows = await connection.fetch(
         f"""
         INSERT INTO entry ({COLUMNS})
@@ -55,6 +58,7 @@ async def add(connection: Connection, caused: Sequence[CausedEntry]) -> None:
         [c.correlation_id for c in caused],
     )
     await _publish(connection, rows)
+    return len(rows)
 
 
 async def apply(connection: Connection, caused: Sequence[CausedEntry]) -> None:
@@ -161,9 +165,14 @@ def draft(entry: RevocationEntry, *, time: datetime, correlation_id: str) -> Dra
 
 
 async def _publish(connection: Connection, rows: Sequence[Any]) -> None:
-    for row in sorted(rows, key=lambda row: str(row["entry_id"])):
-        event = draft(_entry(row), time=row["sent_at"], correlation_id=row["correlation_id"])
-        await outbox.append(connection, REVOCATIONS, event)
+    if not rows:
+        return
+    drafts = [
+        draft(_entry(row), time=row["sent_at"], correlation_id=row["correlation_id"])
+        for row in sorted(rows, key=lambda row: str(row["entry_id"]))
+    ]
+    await outbox.append(connection, REVOCATIONS, *drafts)
+    for row in rows:
         metrics.increment("revocast_revocations_total", cause=row["cause"])
 
 
