@@ -13,6 +13,7 @@ from audit.settings import AuditSettings
 from devstack.kafka import Kafka
 from messaging.topics import ensure_topics
 from revocast_contracts.lifecycle import EndCause
+from servicekit.limits import LONGEST_BODY
 from servicekit.postgres import Pool
 from tests.integration.revocast.support import IssuerServer, issuer_server
 from tests.support.audit import Story, record
@@ -207,6 +208,13 @@ async def test_writing_is_not_offered(operator: httpx.AsyncClient) -> None:
     for method in ("POST", "PUT", "PATCH", "DELETE"):
         for path in ("/records", "/records/0"):
             assert (await operator.request(method, path)).status_code == 405
+
+
+async def test_long_bodies_are_refused_unread(operator: httpx.AsyncClient) -> None:
+    """Nothing here takes a body; a long one is refused before anybody looks at it."""
+    answer = await operator.request("GET", "/records", content=b"x" * (LONGEST_BODY + 1))
+    assert answer.status_code == 413
+    assert (await operator.request("GET", "/records", content=b"x")).status_code == 200
 
 
 async def test_health_tells_what_is_missing(api: httpx.AsyncClient) -> None:

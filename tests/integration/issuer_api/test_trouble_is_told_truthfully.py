@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
+import structlog
 
 from servicekit.postgres import create_pool
 from tests.support.cable import Cable, cable
@@ -47,13 +48,34 @@ async def test_a_rotation_whose_outcome_is_unknown_is_a_503(
     good(await api.token("refresh_token", refresh_token=token))
 
 
-async def test_what_breaks_is_told_without_details(api: Api) -> None:
-    """A bug is answered 500; its words stay in the log."""
-    await api.pool.execute("ALTER TABLE client DROP COLUMN name CASCADE")
-    response = await api.token("refresh_token", refresh_token="x")
-    assert response.status_code == 500
-    assert "column" not in response.text
+@pytest.mark.parametrize("path", ["/token", "/revoke", "/introspect"])
+async def test_what_breaks_is_told_without_details(api: Api, path: str) -> None:
+    """A failure nobody foresaw is 500 `server_error` and no more; the log has it by its id."""
+    await api.pool.execute("ALTER TABLE client RENAME TO moved_away")
+    form = {"grant_type": "refresh_token", "refresh_token": "x", "token": "x"}
+    with structlog.testing.capture_logs([structlog.contextvars.merge_contextvars]) as logged:
+        response = await api.http.post(
+            path, data=form, auth=("web", SECRET), headers={"X-Request-Id": "here"}
+        )
+    assert error(response) == (500, "server_error")
+    assert response.json() == {
+        "error": "server_error",
+        "error_description": "The server met an unexpected condition.",
+    }
+    assert response.headers["cache-control"] == "no-store"
     assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["x-request-id"] == "here"
+    told = [(each["event"], each["error"], each["correlation_id"]) for each in logged]
+    assert told == [("unexpected", "UndefinedTableError", "here")]
+
+
+async def test_what_breaks_elsewhere_is_a_problem(api: Api) -> None:
+    """Documents are no OAuth endpoints: what breaks there is told as RFC 9457 says."""
+    await api.pool.execute("ALTER TABLE resource RENAME TO moved_away")
+    response = await api.http.get("/.well-known/openid-configuration")
+    assert response.status_code == 500
+    assert response.headers["content-type"] == "application/problem+json"
+    assert "moved_away" not in response.text
 
 
 async def test_introspection_says_when_it_may_not_have_heard(api: Api) -> None:

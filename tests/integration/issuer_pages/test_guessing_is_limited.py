@@ -2,6 +2,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from prometheus_client import REGISTRY
 
 from issuer.domain.guessing import RULES, Against
 from issuer.usecases.forget_expired import forget_expired
@@ -48,6 +49,20 @@ async def test_a_wrong_password_is_refused_without_a_word_why(
     assert alice.page.fields["password"] == ""
     (failed,) = await told(issuer.pool, "login.failed")
     assert (failed["reason"], failed["client_id"]) == ("credentials", "web")
+
+
+async def test_sign_ins_are_counted_by_outcome(issuer: Issuer, alice: Visitor) -> None:
+    """The right password, a wrong one, and one that is not looked at any more, each by its name."""
+    before = {outcome: counted(outcome) for outcome in ("succeeded", "wrong", "limited")}
+    await alice.sign_in()
+    async with issuer.visitor() as stranger:
+        await guess(stranger, times=FREE + 2)
+    after = {outcome: counted(outcome) - count for outcome, count in before.items()}
+    assert after == {"succeeded": 1, "wrong": FREE + 1, "limited": 1}
+
+
+def counted(outcome: str) -> float:
+    return REGISTRY.get_sample_value("revocast_sign_ins_total", {"outcome": outcome}) or 0.0
 
 
 async def test_unknown_users_are_indistinguishable(issuer: Issuer, alice: Visitor) -> None:

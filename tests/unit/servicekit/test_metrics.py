@@ -1,13 +1,19 @@
+import ast
 import re
+from pathlib import Path
 from typing import get_args
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from prometheus_client import REGISTRY
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram
 
+from messaging import metrics as messaging_metrics
 from servicekit import metrics
 from servicekit.request_metrics import RequestMetrics
+
+CHECKOUT = Path(__file__).parents[3]
+LISTED = (Counter, Gauge, Histogram)
 
 
 def test_every_name_is_described() -> None:
@@ -17,6 +23,38 @@ def test_every_name_is_described() -> None:
         assert re.fullmatch(r"revocast_[a-z_]+", name)
         assert (metric.kind == "counter") == name.endswith("_total")
         assert metric.meaning.endswith(".") or metric.meaning.endswith("check.")
+
+
+def test_every_metric_is_used_and_every_used_one_is_described() -> None:
+    """A listed name that nothing counts, or a counted one that is not listed, is a lie."""
+    used: set[str] = set()
+    for file in [*CHECKOUT.glob("services/*/src/**/*.py"), *CHECKOUT.glob("libs/*/src/**/*.py")]:
+        for call in ast.walk(ast.parse(file.read_text())):
+            if (
+                isinstance(call, ast.Call)
+                and isinstance(call.func, ast.Attribute)
+                and call.func.attr in {"increment", "observe", "set_gauge"}
+                and isinstance(call.func.value, ast.Name)
+                and call.func.value.id == "metrics"
+            ):
+                assert isinstance(call.args[0], ast.Constant), f"{file}:{call.lineno}"
+                used.add(str(call.args[0].value))
+    assert used == set(metrics.METRICS)
+
+
+def test_every_metric_of_messaging_is_used() -> None:
+    """Its list and what its modules count are the same names."""
+    listed = {name for name, each in vars(messaging_metrics).items() if isinstance(each, LISTED)}
+    used: set[str] = set()
+    for file in CHECKOUT.glob("libs/messaging/src/**/*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if (
+                isinstance(node, ast.Attribute)
+                and isinstance(node.value, ast.Name)
+                and node.value.id == "metrics"
+            ):
+                used.add(node.attr)
+    assert used == listed
 
 
 async def test_requests_are_counted_by_route() -> None:

@@ -33,7 +33,10 @@ from revocast_contracts.topics import Topic
 
 __all__ = ["TROUBLE", "Consumer", "Handler", "Received", "TooManyDeadLettersError"]
 
-Handler: TypeAlias = Callable[[Connection, Sequence[Received]], Awaitable[None]]
+Handler: TypeAlias = Callable[
+    [Connection, Sequence[Received]], Awaitable[Callable[[], None] | None]
+]
+"""Handles a batch inside a transaction; what it returns is called once that is committed."""
 Batches: TypeAlias = dict[Place, list[ConsumerRecord]]
 
 LARGEST_BATCH = 500
@@ -242,11 +245,14 @@ class Consumer:
                 held = await positions.hold(connection, self._group, batches)
                 taken = intake.take(batches, held)
                 limit = self._limit.after(read=taken.read, unreadable=len(taken.unreadable))
+                done = None
                 if taken.received:
-                    await self._handle(connection, taken.received)
+                    done = await self._handle(connection, taken.received)
                 await positions.save(connection, self._group, taken.positions)
                 await self._set_aside(taken)
             self._committed()
+            if done is not None:
+                done()
         self._limit = limit
         self._count(taken)
         return taken

@@ -42,7 +42,9 @@ METRICS: dict[Name, _Metric] = {
         "counter", "Refused token requests by OAuth error code.", ("error",)
     ),
     "revocast_sign_ins_total": _Metric(
-        "counter", "Sign-ins by outcome; many failures are somebody guessing.", ("outcome",)
+        "counter",
+        "Tries by outcome (succeeded, wrong, limited, busy); many wrong ones are guesses.",
+        ("outcome",),
     ),
     "revocast_revocations_total": _Metric("counter", "Entries published, by cause.", ("cause",)),
     "revocast_records_total": _Metric(

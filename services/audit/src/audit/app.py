@@ -23,6 +23,7 @@ from messaging.topics import ensure_topics
 from revocast import Guard, policies
 from servicekit.correlation import CorrelationMiddleware
 from servicekit.health import Health, router
+from servicekit.limits import BodyLimit
 from servicekit.migrations import migrate as apply_migrations
 from servicekit.postgres import Pool, create_pool
 from servicekit.problems import install
@@ -77,6 +78,7 @@ def create_app(settings: AuditSettings) -> FastAPI:
 
     app = FastAPI(title="Revocast audit", lifespan=lifespan, docs_url=None, redoc_url=None)
     install(app)
+    app.add_middleware(BodyLimit)
     app.add_middleware(CorrelationMiddleware)
     app.include_router(router(health))
     return app

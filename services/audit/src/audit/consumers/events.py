@@ -2,7 +2,8 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -29,11 +30,18 @@ TOPICS = (TOKEN_LIFECYCLE, ISSUER_ACTIVITY, SECURITY_SIGNALS, DEAD_LETTER)
 _LETTER_MEMBERS = frozenset(LetterDied.model_fields) - {"original"}
 
 
-async def record_events(connection: Connection, batch: Sequence[Received]) -> None:
-    """Record a batch, except watermarks, which are no facts about anything."""
+async def record_events(connection: Connection, batch: Sequence[Received]) -> Callable[[], None]:
+    """Record a batch, except watermarks, which are no facts about anything.
+
+    What it returns counts the records; call it once they are committed.
+    """
     events = [one for one in batch if not isinstance(one.event.data, WatermarkPassed)]
     appended = await append_records(connection, [_record(one) for one in events])
-    for topic, count in Counter(record.topic for record in appended).items():
+    return partial(_count, Counter(record.topic for record in appended))
+
+
+def _count(recorded: Mapping[str, int]) -> None:
+    for topic, count in recorded.items():
         metrics.increment("revocast_records_total", count, topic=topic)
 
 

@@ -8,9 +8,9 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 
-from oauth.errors import InvalidRequest, OAuthError, TemporarilyUnavailable
+from oauth.errors import InvalidRequest, OAuthError, ServerError, TemporarilyUnavailable
 from oauth.forms import LONGEST, MalformedError, parse_form
-from servicekit import metrics
+from servicekit import metrics, problems
 from servicekit.postgres import UNAVAILABLE
 
 NOT_STORED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
@@ -68,6 +68,14 @@ def refused(error: OAuthError) -> JSONResponse:
     why = error.why if isinstance(error, InvalidRequest) else None
     body = {"error": error.code, "error_description": why or error.description}
     return JSONResponse(body, error.status, headers={**NOT_STORED, **error.headers})
+
+
+def speaks_oauth(request: Request) -> None:
+    """Let what nobody expected of a request be answered as `server_error`, without a word why.
+
+    RFC 6749 section 5.2 has no such code for these endpoints; 4.1.2.1 has it for the same case.
+    """
+    request.scope[problems.UNEXPECTED] = lambda: refused(ServerError())
 
 
 def install(app: FastAPI) -> None:

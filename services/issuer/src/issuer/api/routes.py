@@ -4,8 +4,9 @@ import hashlib
 import json
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
+from issuer.api.answers import speaks_oauth
 from issuer.api.introspect import introspect
 from issuer.api.metadata import OPENID_PATH, metadata, oauth_path, path_of
 from issuer.api.parts import Parts
@@ -23,16 +24,17 @@ def router(parts: Parts) -> APIRouter:
     """The machine-facing endpoints of an issuer, under the path of its URL."""
     routes = APIRouter(include_in_schema=False)
     path = path_of(parts.issuer)
+    oauth = [Depends(speaks_oauth)]
 
-    @routes.post(f"{path}/token")
+    @routes.post(f"{path}/token", dependencies=oauth)
     async def token_endpoint(request: Request) -> Response:
         return await token(parts, request)
 
-    @routes.post(f"{path}/revoke")
+    @routes.post(f"{path}/revoke", dependencies=oauth)
     async def revocation_endpoint(request: Request) -> Response:
         return await revoke(parts, request)
 
-    @routes.post(f"{path}/introspect")
+    @routes.post(f"{path}/introspect", dependencies=oauth)
     async def introspection_endpoint(request: Request) -> Response:
         return await introspect(parts, request)
 

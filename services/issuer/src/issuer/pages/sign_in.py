@@ -17,6 +17,7 @@ from issuer.usecases.sign_in import Attempt, Entered, Limited, WrongCredentials,
 from issuer.usecases.start_authorization import start_authorization
 from oauth.errors import AccessDenied
 from oauth.forms import MalformedError
+from servicekit import metrics
 
 
 async def submit(pages: Pages, request: Request) -> Response:
@@ -64,8 +65,10 @@ async def _try(
     except BusyError:
         outcome = None
     if isinstance(outcome, Entered):
+        metrics.increment("revocast_sign_ins_total", outcome="succeeded")
         return await _go_on(pages, visit, client, asked, outcome)
     again = _again(outcome)
+    metrics.increment("revocast_sign_ins_total", outcome=again.outcome)
     response = sign_in_page(
         pages, visit, client, asked, username=username, wrong=again.why, status=again.status
     )
@@ -78,6 +81,7 @@ async def _try(
 class _Again:
     """Why the form comes once more, and when to send it."""
 
+    outcome: str
     why: str
     status: int
     seconds: int | None = None
@@ -86,12 +90,12 @@ class _Again:
 def _again(outcome: WrongCredentials | Limited | None) -> _Again:
     match outcome:
         case WrongCredentials():
-            return _Again("That username and password do not match.", 403)
+            return _Again("wrong", "That username and password do not match.", 403)
         case Limited(seconds):
             words = f"Too many tries. Wait {_words(seconds)}, then try again."
-            return _Again(words, 429, seconds)
+            return _Again("limited", words, 429, seconds)
         case None:
-            return _Again("Too busy to sign you in. Try again in a moment.", 503, 2)
+            return _Again("busy", "Too busy to sign you in. Try again in a moment.", 503, 2)
 
 
 async def _go_on(
