@@ -1,4 +1,4 @@
-"""One keep-alive HTTP/1.1 connection for load: cheap, so that the generator leaves the cores alone."""
+"""One keep-alive HTTP/1.1 connection: cheap, so that the generator leaves the cores alone."""
 
 import asyncio
 from typing import Self, cast

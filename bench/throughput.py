@@ -3,16 +3,15 @@
 Starts the whole system, or takes the demo that `make run` serves, and puts closed loops on it.
 """
 
-import asyncio
 import sys
 
 import httpx
 import uvloop
+from bench.load import Operation, Run, closed
+from bench.operations import Target, refresh
 from rich.console import Console
 from rich.table import Table
 
-from bench.load import Operation, Run, closed
-from bench.operations import Target, client_credentials, introspect, refresh
 from cli.demo import Demo
 from cli.story import Story
 from cli.up import running
@@ -68,8 +67,7 @@ def bare(stack: Stack) -> None:
 
     Every issuance still goes to the outbox; nobody carries it on.
     """
-    assert stack._supervisor is not None
-    stack._supervisor.stop()
+    stack.leave_alone()
     for name in ("sample_api", "audit", "revocation"):
         stack.services[name].stop()
     assert stack.log is not None

@@ -28,9 +28,7 @@ class BreakableSystem(System):
 
     def unsupervised(self) -> None:
         """From here on a service that was ended stays down until the test starts it."""
-        supervisor = self.stack._supervisor
-        assert supervisor is not None
-        supervisor.stop()
+        self.stack.leave_alone()
 
     def pids(self) -> dict[str, int]:
         """Process id by service: they change when somebody had to start one again."""

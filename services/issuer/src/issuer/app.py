@@ -16,6 +16,7 @@ from issuer.api import answers
 from issuer.api.cors import OpenEndpoints
 from issuer.api.headers import SecurityHeaders
 from issuer.api.metadata import path_of
+from issuer.api.oauth_endpoints import OAuthEndpoints
 from issuer.api.parts import Parts
 from issuer.api.routes import router
 from issuer.consumers.revocations import revocations_feed
@@ -79,6 +80,7 @@ def create_app(settings: IssuerSettings) -> FastAPI:
 def bare_app(issuer: str, *, lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
     """An app without endpoints: what surrounds every request and answers what goes wrong."""
     app = FastAPI(title="Revocast issuer", lifespan=lifespan, openapi_url=None)
+    app.add_middleware(OAuthEndpoints, issuer=issuer)  # innermost: all others stand around it
     problems.install(app)
     answers.install(app)
     app.add_middleware(OpenEndpoints, prefix=path_of(issuer))
@@ -94,6 +96,7 @@ def mount(app: FastAPI, parts: Parts, people: People, *, cookie_key: bytes) -> N
         claims = await parts.keyring.claims(token, issuer=parts.issuer, expired_too=True)
         return None if claims is None else _id_token_hint(claims)
 
+    app.state.parts = parts
     app.include_router(router(parts))
     app.include_router(
         pages.router(

@@ -197,8 +197,14 @@ class Coalescer:
             except TimeoutError as error:
                 _fail(calls, error)  # now: giving the connection up may take as long again
                 raise
-            self.committed()  # before anybody builds an answer: the relay goes first
+            self._wake_relay()  # before anybody builds an answer
             return outcomes
+
+    def _wake_relay(self) -> None:
+        try:
+            self.committed()
+        except Exception:  # what was decided is decided, whatever the relay does
+            _log.exception("the relay was not woken")
 
 
 class _NothingDecidedError(Exception):
