@@ -203,7 +203,7 @@ class Coalescer:
     def _wake_relay(self) -> None:
         try:
             self.committed()
-        except Exception:  # what was decided is decided, whatever the relay does
+        except Exception:  # noqa: BLE001 -- what was decided is decided, whatever the relay does
             _log.exception("the relay was not woken")
 
 
