@@ -74,8 +74,9 @@ def database(postgres: postgres_parts.Server) -> Iterator[str]:
 
 @pytest.fixture
 def issuer_database(postgres: postgres_parts.Server) -> Iterator[str]:
-    """The DSN of a fresh database with the issuer's tables."""
+    """The DSN of a fresh database with the issuer's tables, level with a log that is empty."""
     with postgres.database(template=postgres.migrated("issuer")) as dsn:
+        postgres_parts.execute(dsn, "SELECT note_level()")
         yield dsn
 
 

@@ -25,6 +25,7 @@ from issuer.relay import make_relay
 from issuer.settings import IssuerSettings
 from issuer.signing.tokens import Tokens
 from issuer.store.families import Families
+from issuer.store.level import is_level
 from issuer.usecases.forget_expired import forget_expired
 from issuer.usecases.guesses import Guesses
 from issuer.usecases.keyring import Keyring
@@ -39,6 +40,8 @@ from servicekit.postgres import UNAVAILABLE, Pool, create_pool
 from servicekit.serve import Background
 
 FORGOTTEN_EVERY_SECONDS = 300.0
+
+NOT_LEVEL = "the database has not been compared with the log, or is catching up: nothing is issued"
 
 
 def create_app(settings: IssuerSettings) -> FastAPI:
@@ -165,8 +168,13 @@ def _health(pool: Pool, parts: Parts, relay: Relay, background: Background) -> h
     async def feed() -> str | None:
         return parts.feed.trouble(parts.max_staleness)
 
+    async def log() -> str | None:
+        async with pool.acquire() as connection:
+            return None if await is_level(connection) else NOT_LEVEL
+
     checks = health.Health()
     checks.add("database", database)
+    checks.add("log", log)
     # Without Kafka tokens are still issued, and their events wait in the outbox.
     checks.add("relay", relay.check, needed=False)
     checks.add("feed", feed, needed=False)

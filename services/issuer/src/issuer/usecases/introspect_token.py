@@ -7,6 +7,7 @@ from uuid import UUID
 
 from issuer.domain.refresh_token import parse
 from issuer.store import families as store
+from issuer.store import level
 from issuer.store.families import Families
 from revocast_contracts.selectors import jti_hash, subject_hash
 
@@ -34,8 +35,13 @@ async def access_token_is_live(
     client_id: str,
     issued_at: datetime,
 ) -> bool:
-    """Whether an access token, verified by the caller, has been killed by nothing so far."""
+    """Whether an access token, verified by the caller, has been killed by nothing so far.
+
+    Raises:
+        CannotConnectNowError: the database was restored, and may not know what it was killed by.
+    """
     async with families.pool.acquire() as connection:
+        await level.require_level(connection)
         return await store.access_token_is_live(
             connection,
             jti_hash=jti_hash(jti),
@@ -53,6 +59,7 @@ async def refresh_token_is_live(families: Families, token: str) -> RefreshState 
     if presented is None or presented.key_id not in families.mac_keys.keys:
         return None
     async with families.pool.acquire() as connection:
+        await level.require_level(connection)
         family = await store.read_family(connection, presented.family)
     if family is None or not family.live or family.generation != presented.generation:
         return None
