@@ -22,7 +22,8 @@ def key() -> str:
 
 def make() -> dict[str, dict[str, str]]:
     """Reader -> name -> secret."""
-    passwords = {name: secrets.token_urlsafe(24) for name in ("superuser", "owner", *DATABASES)}
+    roles = ("superuser", "owner", *DATABASES, "issuer_admin", "audit_reader")
+    passwords = {name: secrets.token_urlsafe(24) for name in roles}
     made = {
         name: {"database_url": _dsn(f"revocast_{name}", passwords[name], name)}
         for name in DATABASES
@@ -31,6 +32,10 @@ def make() -> dict[str, dict[str, str]]:
         f"{name}_database_url": _dsn("revocast_owner", passwords["owner"], name)
         for name in DATABASES
     }
+    admin = _dsn("revocast_issuer_admin", passwords["issuer_admin"], "issuer")
+    made["admin"] = {"admin_database_url": admin}
+    reader = _dsn("revocast_audit_reader", passwords["audit_reader"], "audit")
+    made["audit"]["reader_database_url"] = reader
     personal_data_hash_key = key()
     made["issuer"] |= {
         "key_encryption_key": key(),

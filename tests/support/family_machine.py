@@ -90,6 +90,7 @@ class FamilyMachine(RuleBasedStateMachine):
         self.subjects = [uuid4(), uuid4()]
         self.lives: list[Live] = []
         self.kills: list[str] = []
+        self.answered: set[str] = set()
         self.shifted_ms = 0.0
         self.random = Random(0)  # noqa: S311 -- no secret
 
@@ -121,6 +122,14 @@ class FamilyMachine(RuleBasedStateMachine):
         if each.which < len(self.lives):
             self.run(self._present([replace(each, back=0, fault=None, elsewhere=False)]))
             self.run(self._present([replace(each, back=1, fault=None, waited_ms=0)]))
+
+    @rule(each=PRESENTED, times=st.integers(3, 5))
+    def insist(self, each: Presented, times: int) -> None:
+        """A client that never gets its answer: at first the same successor, then nothing."""
+        if each.which < len(self.lives):
+            self.run(self._present([replace(each, back=0, fault=None)]))
+            for _ in range(times):
+                self.run(self._present([replace(each, back=1, fault=None)]))
 
     @rule(ms=st.sampled_from(AGES_MS))
     def wait(self, ms: int) -> None:
@@ -188,6 +197,7 @@ class FamilyMachine(RuleBasedStateMachine):
                 moments.insert(0, self._ms(rotation.decided_at))
             tried = [self._predict(live.model, each, at) for at in moments]
             said = str(rotation.outcome)
+            self.answered.add(said)
             assert said in [word for word, _ in tried], (each, said, tried)
             live.model = next(model for word, model in tried if word == said)
 

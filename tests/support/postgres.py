@@ -19,7 +19,13 @@ from tests.support import parts
 
 T = TypeVar("T")
 IMAGE = "postgres:17"
-ROLES = ("revocast_issuer", "revocast_revocation", "revocast_audit")
+ROLES = (
+    "revocast_issuer",
+    "revocast_issuer_admin",
+    "revocast_revocation",
+    "revocast_audit",
+    "revocast_audit_reader",
+)
 CHECKOUT = Path(__file__).parents[2]
 MESSAGING = CHECKOUT / "libs/messaging/src/messaging/migrations"
 

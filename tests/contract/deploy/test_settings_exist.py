@@ -24,6 +24,8 @@ from tests.support.deploy import (
 KEY = b64encode(bytes(32)).decode()
 SECRETS = {
     "database_url": "postgresql://someone@somewhere/database",
+    "admin_database_url": "postgresql://admin@somewhere/database",
+    "reader_database_url": "postgresql://reader@somewhere/database",
     "migration_database_url": "postgresql://owner@somewhere/database",
     "key_encryption_key": KEY,
     "refresh_mac_keys": f"k1:{KEY}",

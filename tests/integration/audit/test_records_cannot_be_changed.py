@@ -16,7 +16,6 @@ async def test_the_services_role_appends_and_reads(pool: Pool) -> None:
     story = Story()
     async with transaction(pool) as connection:
         await connection.execute(ROLE)
-        await connection.execute("SELECT * FROM retention")
         await partitions.tend(connection)
         await partitions.misplaced(connection)
         assert await connection.fetchval("SELECT count(*) FROM record") == 0

@@ -221,6 +221,6 @@ async def test_health_tells_what_is_missing(api: httpx.AsyncClient) -> None:
     """It lives, says which parts it needs, and counts; none of it asks for a token."""
     assert (await api.get("/livez")).status_code == 200
     ready = (await api.get("/readyz")).json()
-    assert set(ready["checks"]) == {"database", "ingest", "partitions", "guard"}
+    assert set(ready["checks"]) == {"database", "ingest", "partitions", "guard", "queries"}
     assert ready["checks"]["database"] == "ok"
     assert "revocast_records_total" in (await api.get("/metrics")).text

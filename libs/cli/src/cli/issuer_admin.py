@@ -46,9 +46,8 @@ async def issuer_admin(environment: Mapping[str, str] | None = None) -> AsyncIte
     """
     os.environ.update(environment or {})
     settings = load(IssuerSettings)
-    pool = await create_pool(
-        settings.database_url.get_secret_value(), size=2, application_name="revocast command"
-    )
+    dsn = (settings.admin_database_url or settings.database_url).get_secret_value()
+    pool = await create_pool(dsn, size=2, application_name="revocast command")
     passwords = Passwords()
     people = People(
         pool=pool,

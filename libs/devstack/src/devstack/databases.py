@@ -16,17 +16,20 @@ from devstack.errors import DevstackError
 SCRAM_ITERATIONS = 4096
 
 
-def ensure_databases(owner_dsn: str, passwords: Mapping[str, str]) -> None:
+def ensure_databases(
+    owner_dsn: str, passwords: Mapping[str, str], databases: Mapping[str, str] | None = None
+) -> None:
     """Create what is missing, and set the roles' passwords; `passwords` is by name of the role.
 
-    Every role gets a database of its own name, which only it and the owner may enter.
+    `databases` says which database a role may enter, where it is not one of its own name; nobody
+    else may, but the owner.
 
     Raises:
         DevstackError: the server cannot be reached, or the owner may not create them.
     """
     try:
         with ThreadPoolExecutor(1) as aside:  # the caller's thread may have a running loop
-            aside.submit(asyncio.run, _ensure(owner_dsn, passwords)).result()
+            aside.submit(asyncio.run, _ensure(owner_dsn, passwords, databases or {})).result()
     except OSError as error:
         raise DevstackError(
             f"no PostgreSQL answers at {_host(owner_dsn)} (REVOCAST_DATABASE_URL): start it, or "
@@ -53,12 +56,14 @@ def _host(dsn: str) -> str:
     return urlsplit(dsn).netloc.rpartition("@")[2]
 
 
-async def _ensure(owner_dsn: str, passwords: Mapping[str, str]) -> None:
+async def _ensure(
+    owner_dsn: str, passwords: Mapping[str, str], databases: Mapping[str, str]
+) -> None:
     connection = await asyncpg.connect(owner_dsn, timeout=10)
     try:
         for name, password in passwords.items():
             await _ensure_role(connection, name, password)
-            await _ensure_database(connection, name)
+            await _ensure_database(connection, databases.get(name, name), role=name)
     finally:
         await connection.close()
 
@@ -72,11 +77,13 @@ async def _ensure_role(
     await connection.execute(f"{verb} ROLE {name} LOGIN PASSWORD '{_verifier(password)}'")
 
 
-async def _ensure_database(connection: "asyncpg.Connection[asyncpg.Record]", name: str) -> None:
+async def _ensure_database(
+    connection: "asyncpg.Connection[asyncpg.Record]", name: str, *, role: str
+) -> None:
     if not await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", name):
         await connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
     await connection.execute(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
-    await connection.execute(f"GRANT CONNECT ON DATABASE {name} TO {name}")
+    await connection.execute(f"GRANT CONNECT ON DATABASE {name} TO {role}")
 
 
 def _verifier(password: str) -> str:

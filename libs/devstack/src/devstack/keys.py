@@ -29,6 +29,8 @@ MAKERS: dict[str, Callable[[], str]] = {
     "issuer-database-password": _password,
     "revocation-database-password": _password,
     "audit-database-password": _password,
+    "issuer-admin-database-password": _password,
+    "audit-reader-database-password": _password,
 }
 
 

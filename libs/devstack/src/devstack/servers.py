@@ -12,7 +12,7 @@ from devstack.kafka import Kafka
 from devstack.keys import Secrets
 from devstack.postgres import Postgres
 from devstack.progress import Progress
-from devstack.settings import WITH_DATABASE
+from devstack.settings import ROLES, WITH_DATABASE
 
 
 class Database:
@@ -49,16 +49,19 @@ class Database:
             if self.server is not None:
                 self.server.start()
                 owner = self.server.dsn()
-            roles = {f"revocast_{name}": self._password(name) for name in WITH_DATABASE}
-            ensure_databases(owner, roles)
-            for name in WITH_DATABASE:
+            passwords = {f"revocast_{name}": self._password(name) for name in ROLES}
+            databases = {f"revocast_{name}": f"revocast_{of}" for name, of in ROLES.items()}
+            ensure_databases(owner, passwords, databases)
+            for name in ROLES:
                 role = f"revocast_{name}"
-                dsn = address(owner, role, user=role, password=roles[role])
-                self._secrets.write(f"{name}-database-url", dsn)
-                self._secrets.write(f"{name}-migration-database-url", address(owner, role))
+                dsn = address(owner, databases[role], user=role, password=passwords[role])
+                self._secrets.write(f"{name.replace('_', '-')}-database-url", dsn)
+            for name in WITH_DATABASE:
+                dsn = address(owner, f"revocast_{name}")
+                self._secrets.write(f"{name}-migration-database-url", dsn)
 
     def _password(self, name: str) -> str:
-        return self._secrets.read(f"{name}-database-password")
+        return self._secrets.read(f"{name.replace('_', '-')}-database-password")
 
 
 class Log:

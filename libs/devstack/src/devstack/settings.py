@@ -7,6 +7,14 @@ from devstack.keys import Secrets
 from devstack.ports import LOOPBACK
 
 WITH_DATABASE = ("issuer", "revocation", "audit")
+ROLES = {
+    "issuer": "issuer",
+    "issuer_admin": "issuer",
+    "revocation": "revocation",
+    "audit": "audit",
+    "audit_reader": "audit",
+}
+"""Who logs in, and whose database it enters."""
 SECRETS = {
     "issuer": ("key-encryption-key", "refresh-mac-keys", "cookie-key", "personal-data-hash-key"),
     "revocation": ("personal-data-hash-key",),
@@ -38,6 +46,10 @@ def settings_of(
         told["JWKS_PATH"] = str(secrets.directory.parent / "jwks" / f"{service}.json")
     if service in WITH_DATABASE:
         told["DATABASE_URL_FILE"] = str(secrets.path(f"{service}-database-url"))
+    if service == "issuer":
+        told["ADMIN_DATABASE_URL_FILE"] = str(secrets.path("issuer-admin-database-url"))
+    if service == "audit":
+        told["READER_DATABASE_URL_FILE"] = str(secrets.path("audit-reader-database-url"))
     for name in SECRETS[service]:
         told[f"{name.replace('-', '_').upper()}_FILE"] = str(secrets.path(name))
     inherited = {name: value for name, value in environment.items() if name not in NOT_FOR_SERVICES}

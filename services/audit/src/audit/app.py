@@ -61,20 +61,27 @@ def create_app(settings: AuditSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await _refuse_bad_topics(settings)
-        pool = await create_pool(
-            settings.database_url.get_secret_value(),
-            size=settings.database_connections,
-            application_name="audit",
-        )
-        guard = _guard(settings)
-        parts = Parts(pool=pool, guard=guard)
-        app.include_router(record_routes(parts))
-        app.include_router(family_routes(parts))
-        try:
-            async with guard, _background(settings, pool, guard, health).running():
-                yield
-        finally:
-            await pool.close()
+        async with contextlib.AsyncExitStack() as stack:
+            pool = await create_pool(
+                settings.database_url.get_secret_value(),
+                size=settings.database_connections,
+                application_name="audit",
+            )
+            stack.push_async_callback(pool.close)
+            readers = await create_pool(
+                (settings.reader_database_url or settings.database_url).get_secret_value(),
+                size=settings.reader_database_connections,
+                application_name="audit reader",
+            )
+            stack.push_async_callback(readers.close)
+            guard = await stack.enter_async_context(_guard(settings))
+            parts = Parts(pool=readers, guard=guard)
+            app.include_router(record_routes(parts))
+            app.include_router(family_routes(parts))
+            background = _background(settings, pool, guard, health)
+            health.add("queries", partial(_answers, readers))
+            await stack.enter_async_context(background.running())
+            yield
 
     app = FastAPI(title="Revocast audit", lifespan=lifespan, docs_url=None, redoc_url=None)
     install(app)
@@ -103,6 +110,11 @@ def _guard(settings: AuditSettings) -> Guard:
     )
 
 
+async def _answers(pool: Pool) -> str | None:
+    await pool.fetchval("SELECT 1")
+    return None
+
+
 def _background(settings: AuditSettings, pool: Pool, guard: Guard, health: Health) -> Background:
     consumer = Consumer(
         pool,
@@ -117,14 +129,10 @@ def _background(settings: AuditSettings, pool: Pool, guard: Guard, health: Healt
     background.add("ingest", consumer.run)
     background.add("partitions", partial(tend_partitions, pool))
 
-    async def database() -> str | None:
-        await pool.fetchval("SELECT 1")
-        return None
-
     async def knows_revocations() -> str | None:
         return guard.trouble()
 
-    health.add("database", database)
+    health.add("database", partial(_answers, pool))
     health.add("ingest", consumer.check)
     health.add("partitions", partial(background.check, "partitions"))
     health.add("guard", knows_revocations)

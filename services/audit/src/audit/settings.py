@@ -24,6 +24,10 @@ class AuditSettings(ServiceSettings):
     migration_database_url: SecretStr | None = Field(
         default=None, description="The owner's, for `migrate`; the default is `database_url`."
     )
+    reader_database_url: SecretStr | None = Field(
+        default=None,
+        description="For queries: a role that can write nothing. The default is `database_url`.",
+    )
     kafka_bootstrap: str
     kafka_replication: int = Field(
         default=1, ge=1, description="Replicas of topics we create: 1 for one broker, else 3."
@@ -31,7 +35,10 @@ class AuditSettings(ServiceSettings):
     host: str = Field(default="127.0.0.1", description="0.0.0.0 in a container.")
     port: int = Field(default=8402, ge=0, le=65535)
     database_connections: int = Field(
-        default=8, ge=3, description="Consumer and upkeep take one each; the rest is HTTP's."
+        default=4, ge=3, description="Consumer and upkeep take one each, and readiness."
+    )
+    reader_database_connections: int = Field(
+        default=6, ge=1, description="What HTTP may use: so many searches run at once."
     )
     retention_days: int = Field(
         default=400,

@@ -27,6 +27,11 @@ class IssuerSettings(ServiceSettings):
     migration_database_url: SecretStr | None = Field(
         default=None, description="The owner's, for `migrate`; the default is `database_url`."
     )
+    admin_database_url: SecretStr | None = Field(
+        default=None,
+        description="For the command `revocast`: the role that may register clients and accounts, "
+        "which the service may not. The default is `database_url`.",
+    )
     kafka_bootstrap: str
     key_encryption_key: SecretStr = Field(
         description="Base64, 32 bytes: seals the signing keys in the database (AES-256-GCM)."

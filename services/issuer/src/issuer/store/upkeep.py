@@ -51,32 +51,16 @@ async def delete_dead_families(connection: Connection, *, limit: int) -> int:
 
 async def delete_old_cuts(connection: Connection, *, limit: int) -> int:
     """Delete cuts from before everything that is left alive; a lasting one stays. How many."""
-    status = await connection.execute(
-        """
-        DELETE FROM cut WHERE kill_id = ANY (ARRAY(
-            SELECT kill_id FROM cut
-            WHERE applied_at < clock_timestamp() - $2::interval AND NOT lasting
-            ORDER BY applied_at LIMIT $1 FOR UPDATE SKIP LOCKED))
-        """,
-        limit,
-        CUTS_KEPT,
-    )
-    return _count(status)
+    deleted: int = await connection.fetchval("SELECT forget_cuts($1, $2)", CUTS_KEPT, limit)
+    return deleted
 
 
 async def delete_old_token_cuts(connection: Connection, *, limit: int) -> int:
     """Delete the cuts of tokens that have expired; how many."""
-    status = await connection.execute(
-        """
-        DELETE FROM cut WHERE kill_id = ANY (ARRAY(
-            SELECT kill_id FROM cut
-            WHERE selector LIKE 'jti:%' AND applied_at < clock_timestamp() - $2::interval
-            ORDER BY applied_at LIMIT $1 FOR UPDATE SKIP LOCKED))
-        """,
-        limit,
-        TOKEN_CUTS_KEPT,
+    deleted: int = await connection.fetchval(
+        "SELECT forget_token_cuts($1, $2)", TOKEN_CUTS_KEPT, limit
     )
-    return _count(status)
+    return deleted
 
 
 def _count(status: str) -> int:
