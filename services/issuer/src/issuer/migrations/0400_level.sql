@@ -156,11 +156,3 @@ CREATE FUNCTION catch_up_enabled(p_client_id text, p_at timestamptz) RETURNS voi
     UPDATE client SET disabled = false
     WHERE client_id = p_client_id AND EXISTS (SELECT FROM ended)
 $$;
-
-DO $$
-BEGIN
-    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'revocast_issuer') THEN
-        GRANT SELECT, INSERT, UPDATE, DELETE ON level TO revocast_issuer;
-    END IF;
-END
-$$;
