@@ -82,8 +82,9 @@ def issuer_database(postgres: postgres_parts.Server) -> Iterator[str]:
 
 @pytest.fixture
 def revocation_database(postgres: postgres_parts.Server) -> Iterator[str]:
-    """The DSN of a fresh database with the revocation service's tables."""
+    """The DSN of a fresh database with the revocation service's tables, level with an empty log."""
     with postgres.database(template=postgres.migrated("revocation")) as dsn:
+        postgres_parts.execute(dsn, "SELECT note_level()")
         yield dsn
 
 

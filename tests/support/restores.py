@@ -10,7 +10,7 @@ from tests.support import postgres as postgres_parts
 
 @dataclass(frozen=True, slots=True)
 class Restorable:
-    """A database under one name; nobody may be connected while it is copied or put back."""
+    """A database under one name; whoever is connected while it is copied or put back is cut off."""
 
     server: postgres_parts.Server
     dsn: str
@@ -22,23 +22,27 @@ class Restorable:
 
     def back_up(self) -> None:
         """Keep the data as they are at this moment."""
-        self._disconnect()
-        self.server.execute(f"DROP DATABASE IF EXISTS {self.name}_backup")
-        self.server.execute(f"CREATE DATABASE {self.name}_backup TEMPLATE {self.name}")
+        with self._nobody_connected():
+            self.server.execute(f"DROP DATABASE IF EXISTS {self.name}_backup")
+            self.server.execute(f"CREATE DATABASE {self.name}_backup TEMPLATE {self.name}")
 
     def restore(self) -> None:
         """Put the kept data in the place of today's, which are gone."""
-        self._disconnect()
         gone = f"gone_{secrets.token_hex(6)}"
-        self.server.execute(f"ALTER DATABASE {self.name} RENAME TO {gone}")
-        self.server.execute(f"CREATE DATABASE {self.name} TEMPLATE {self.name}_backup")
+        with self._nobody_connected():
+            self.server.execute(f"ALTER DATABASE {self.name} RENAME TO {gone}")
+            self.server.execute(f"CREATE DATABASE {self.name} TEMPLATE {self.name}_backup")
         self.server.execute(f"DROP DATABASE {gone} WITH (FORCE)")
 
-    def _disconnect(self) -> None:
+    @contextmanager
+    def _nobody_connected(self) -> Iterator[None]:
+        self.server.execute(f"ALTER DATABASE {self.name} ALLOW_CONNECTIONS false")
         self.server.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"  # noqa: S608 -- our name
             f" WHERE datname = '{self.name}' AND pid <> pg_backend_pid()"
         )
+        yield
+        self.server.execute(f"ALTER DATABASE {self.name} ALLOW_CONNECTIONS true")
 
 
 @contextmanager

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from issuer.domain.outcomes import Minted, Refused, ScopeRefused, TargetRefused, TryLater
 from issuer.store.families import Families
-from issuer.store.level import is_level
 from issuer.usecases.catch_up import CatchUp
+from messaging.level import is_level
 from messaging.log_ends import read_log_ends
 from messaging.relay import Relay
 from messaging.watermarks import LifecycleWatermarks

@@ -25,13 +25,13 @@ from issuer.relay import make_relay
 from issuer.settings import IssuerSettings
 from issuer.signing.tokens import Tokens
 from issuer.store.families import Families
-from issuer.store.level import is_level
 from issuer.usecases.forget_expired import forget_expired
 from issuer.usecases.guesses import Guesses
 from issuer.usecases.keyring import Keyring
 from issuer.usecases.known_clients import KnownClients
 from issuer.usecases.passwords import Passwords
 from issuer.usecases.people import People
+from messaging.level import is_level
 from messaging.relay import Relay
 from revocast import Feed
 from servicekit import health, problems

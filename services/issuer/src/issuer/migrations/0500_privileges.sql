@@ -77,7 +77,7 @@ BEGIN
             milliseconds_until_after, new_event_id, rotate_families, end_families, end_authorizations,
             make_room, answer_replayed_code, redeem_code, issue_code, issue_for_client,
             access_token_is_live, apply_cut, forget_cuts, forget_token_cuts,
-            is_level, require_level, note_level, begin_catching_up, catch_up_started,
+            is_level, require_level, note_level, forget_level, begin_catching_up, catch_up_started,
             catch_up_families, catch_up_cuts, catch_up_activity, catch_up_enabled
             TO revocast_issuer;
         GRANT SELECT, INSERT, UPDATE, DELETE ON level TO revocast_issuer;

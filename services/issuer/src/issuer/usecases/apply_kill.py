@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from issuer.store import cuts, level
+from issuer.store import cuts
+from messaging.level import require_level
 from revocast_contracts.lifetimes import ENTRY_LIFETIME, PENDING_RESENT
 from revocast_contracts.revocations import EntryState, RevocationEntry
 from servicekit.postgres import Pool, transaction
@@ -29,7 +30,7 @@ async def apply_kill(pool: Pool, entry: RevocationEntry, *, poke: Callable[[], N
     if known and datetime.now(UTC) - sent_at > STILL_WAITING:
         return
     async with transaction(pool) as connection:
-        await level.require_level(connection)
+        await require_level(connection)
         await cuts.apply_kill(
             connection,
             kill_id=entry.entry_id,

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from issuer.store import cuts, level
+from issuer.store import cuts, missing
 from issuer.store.cuts import cut_selector
-from issuer.store.level import Activity, Retired, Started, Told, ToldCut, Withdrawn
+from issuer.store.missing import Activity, Retired, Started, Told, ToldCut, Withdrawn
+from messaging import level
 from revocast_contracts.activity import (
     AccountDisabled,
     AccountPasswordSet,
@@ -44,15 +45,15 @@ class CatchUp:
 
     async def behind(self, connection: Connection) -> None:
         """Stop issuing."""
-        await level.begin_catching_up(connection)
+        await missing.begin_catching_up(connection)
 
     async def catch_up(self, connection: Connection, events: Sequence[Event]) -> None:
         """Take over events, each shard's in its order; again changes nothing."""
         started = [found for event in events if (found := self._started(event))]
-        await level.take_over_families(connection, started, told_of_families(events))
+        await missing.take_over_families(connection, started, told_of_families(events))
         made = [cut for event in events if (cut := _cut(event.data))]
-        await level.take_over_cuts(connection, made)
-        await level.take_over_activity(connection, activity(events))
+        await missing.take_over_cuts(connection, made)
+        await missing.take_over_activity(connection, activity(events))
 
     async def lost(self, connection: Connection, *, epoch: int) -> None:
         """Nobody knows which tokens are spent: everything from before this moment is dead."""

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from issuer.domain.refresh_token import parse
 from issuer.store import families as store
-from issuer.store import level
 from issuer.store.families import Families
+from messaging import level
 from revocast_contracts.selectors import jti_hash, subject_hash
 
 
@@ -59,7 +59,6 @@ async def refresh_token_is_live(families: Families, token: str) -> RefreshState 
     if presented is None or presented.key_id not in families.mac_keys.keys:
         return None
     async with families.pool.acquire() as connection:
-        await level.require_level(connection)
         family = await store.read_family(connection, presented.family)
     if family is None or not family.live or family.generation != presented.generation:
         return None
@@ -77,3 +76,13 @@ async def refresh_token_is_live(families: Families, token: str) -> RefreshState 
         started_at=family.started_at,
         expires_at=family.expires_at,
     )
+
+
+async def require_level(families: Families) -> None:
+    """Go on only if the database knows everything that may have killed a token.
+
+    Raises:
+        CannotConnectNowError: it was restored, and has not caught up with the log.
+    """
+    async with families.pool.acquire() as connection:
+        await level.require_level(connection)

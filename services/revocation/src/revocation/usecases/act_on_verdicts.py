@@ -11,7 +11,7 @@ from revocast_contracts.selectors import Selector, SelectorKind
 from revocast_contracts.signals import AnomalyDetected, AnomalyRule, ReuseDetected
 from revocast_contracts.topics import SECURITY_SIGNALS
 from revocation.domain.detector import Anomaly, Reuse, Rule, Verdict
-from revocation.domain.entries import anomaly_kill_id, reuse_signal_id
+from revocation.domain.entries import anomaly_kill_id, anomaly_signal_id, reuse_signal_id
 from revocation.store import kills
 from revocation.store.kills import Kill
 from revocation.usecases.decide_kill import announce, request_sha256
@@ -104,7 +104,8 @@ def _anomaly_signal(judged: Judged, anomaly: Anomaly, *, ended: bool) -> Draft:
         evidence=tuple(str(event_id) for event_id in anomaly.evidence),
         ended=ended,
     )
-    return _signal(judged, data)
+    signal_id = anomaly_signal_id(judged.event.id, anomaly.rule.value)
+    return _signal(judged, data).model_copy(update={"id": signal_id})
 
 
 def _signal(judged: Judged, data: Data) -> Draft:

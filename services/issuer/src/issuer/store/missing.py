@@ -1,4 +1,4 @@
-"""Whether this database is level with the log, and what it takes over when it is not."""
+"""What a database that is not level with the log takes over from it."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
@@ -77,26 +77,6 @@ class Activity:
     accounts: list[UUID] = field(default_factory=list)
     keys: list[Retired] = field(default_factory=list)
     enabled: list[tuple[str, datetime]] = field(default_factory=list)
-
-
-async def is_level(connection: Connection) -> bool:
-    """Whether this life of the data was compared with the log, and has caught up."""
-    level: bool = await connection.fetchval("SELECT is_level()")
-    return level
-
-
-async def require_level(connection: Connection) -> None:
-    """Go on only if it is.
-
-    Raises:
-        CannotConnectNowError: it is not; the same may succeed soon.
-    """
-    await connection.execute("SELECT require_level()")
-
-
-async def note_level(connection: Connection) -> None:
-    """It is, from now on."""
-    await connection.execute("SELECT note_level()")
 
 
 async def begin_catching_up(connection: Connection) -> None:
