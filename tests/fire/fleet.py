@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 import os
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import httpx
@@ -43,6 +44,7 @@ class Fleet:
     system: BreakableSystem
     services: dict[str, Service]
     servers: dict[str, Process]
+    gave_up: Counter[str] = field(default_factory=Counter)
 
     def urls(self, kind: str) -> list[str]:
         """The base URLs of one kind of service."""
@@ -70,15 +72,25 @@ class Fleet:
         await asyncio.to_thread(self.process(name).start)
 
     async def until_ready(self, *names: str, seconds: float) -> bool:
-        """Wait until these services say that they are ready; whether they do in time."""
-        wanted = [self.services[name].url for name in names]
+        """Wait until these services say that they are ready; whether they do in time.
+
+        One that gave up, as it may where its database is down, is started again like by any
+        supervisor of processes.
+        """
+        wanted = list(names)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         async with httpx.AsyncClient(timeout=2) as wire:
             while wanted and loop.time() < deadline:
-                wanted = [url for url in wanted if not await _ready(wire, url)]
+                wanted = [name for name in wanted if not await self._is_ready(wire, name)]
                 await asyncio.sleep(LOOK_EVERY_SECONDS)
         return not wanted
+
+    async def _is_ready(self, wire: httpx.AsyncClient, name: str) -> bool:
+        if not self.alive(name):
+            self.gave_up[name] += 1
+            await self.start(name)
+        return await _ready(wire, self.services[name].url)
 
 
 async def _ready(wire: httpx.AsyncClient, url: str) -> bool:

@@ -73,7 +73,7 @@ class _Run:
         self._over, self._quiet = asyncio.Event(), asyncio.Event()
         self._writer = Writer(plan.directory / "history.jsonl")
         self._known = Known()
-        self._wire = Wire(self._writer, self._known)
+        self._wire = Wire(self._writer, self._known, audience=cast.audience)
         self._issuers = fleet.urls("issuer")
         self._cast = cast
         self._devices = [self._device(number) for number in range(DEVICES)]

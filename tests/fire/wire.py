@@ -42,8 +42,9 @@ class Known:
 class Wire:
     """Sends requests for actors and writes down what came of them."""
 
-    def __init__(self, writer: Writer, known: Known) -> None:
+    def __init__(self, writer: Writer, known: Known, *, audience: str) -> None:
         self._writer = writer
+        self._audience = audience
         self._known = known
         self._http = httpx.AsyncClient(
             timeout=PATIENCE_SECONDS, limits=httpx.Limits(max_connections=200)
@@ -74,7 +75,7 @@ class Wire:
             **presented,
         )
         self._writer.write(request)
-        if tokens is not None:
+        if tokens is not None and self._audience in claims_of(tokens.access)["aud"]:
             self._known.add(tokens)
         return request, tokens
 
