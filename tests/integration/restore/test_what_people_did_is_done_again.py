@@ -1,5 +1,5 @@
-"""Sign-outs, withdrawn consents and replaced credentials outlive a restore, however often the log is
-taken over."""
+"""Sign-outs, withdrawn consents and replaced credentials outlive a restore, however often the log
+is taken over."""
 
 from collections.abc import Iterator
 from datetime import timedelta
