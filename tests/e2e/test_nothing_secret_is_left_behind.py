@@ -1,15 +1,11 @@
 """Promise 7 in the small: grep all that a story leaves for all that was secret in it."""
 
-import asyncio
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import asyncpg
 import httpx
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from revocast_contracts.topics import TOPICS
+from tests.support.leftovers import logs, tables, topics
 from tests.support.postgres import apart
 from tests.support.system import System
 
@@ -51,7 +47,7 @@ def test_no_log_topic_or_database_holds_a_secret(system: System) -> None:
         story.expect_invalid_grant(web, first["refresh_token"])
         story.wait_for_denial(third["access_token"], 0)
     assert len(overheard.secrets) > 12
-    left = [*_logs(system.stack.directory), *apart(_topics(system)), *apart(_tables(system))]
+    left = [*logs(system.stack.directory), *apart(topics(system)), *apart(tables(system))]
     assert len(left) > 100
     needles = {part for secret in overheard.secrets for part in _parts(secret)}
     found = {where for where, text in left for needle in needles if needle in text}
@@ -60,7 +56,7 @@ def test_no_log_topic_or_database_holds_a_secret(system: System) -> None:
 
 def test_the_grep_finds_what_is_there(system: System) -> None:
     """The same search finds an event's subject, so an empty result means something."""
-    everything = apart(_topics(system)) + apart(_tables(system))
+    everything = apart(topics(system)) + apart(tables(system))
     assert any("revocast.token.rotated.v1" in text for _, text in everything)
     assert any(where.startswith("revocast_issuer.family") for where, _ in everything)
 
@@ -69,53 +65,3 @@ def _parts(secret: str) -> list[str]:
     """A secret and its long pieces between dots (a signature alone is a leak), also as hex."""
     pieces = [secret, *(part for part in secret.split(".") if len(part) >= 40)]
     return [*pieces, *(piece.encode().hex() for piece in pieces)]
-
-
-def _logs(directory: Path) -> list[tuple[str, str]]:
-    files = [file for file in (directory / "logs").rglob("*") if file.is_file()]
-    assert files
-    return [(file.name, file.read_text(errors="replace")) for file in files]
-
-
-async def _topics(system: System) -> list[tuple[str, str]]:
-    places = [
-        TopicPartition(topic.name, partition)
-        for topic in TOPICS
-        for partition in range(topic.partitions)
-    ]
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=system.kafka.bootstrap, group_id=None, auto_offset_reset="earliest"
-    )
-    await consumer.start()
-    found: list[tuple[str, str]] = []
-    try:
-        consumer.assign(places)
-        ends = await consumer.end_offsets(places)
-        await consumer.seek_to_beginning(*places)
-        async with asyncio.timeout(60):
-            while any([await consumer.position(place) < ends[place] for place in places]):
-                for place, records in (await consumer.getmany(timeout_ms=500)).items():
-                    for record in records:
-                        text = f"{record.key!r} {record.headers!r} {record.value!r}"
-                        found.append((f"{place.topic}/{record.offset}", text))
-    finally:
-        await consumer.stop()
-    return found
-
-
-async def _tables(system: System) -> list[tuple[str, str]]:
-    found = []
-    for database in ("revocast_issuer", "revocast_revocation", "revocast_audit"):
-        connection = await asyncpg.connect(system.postgres.address(database))
-        try:
-            tables = await connection.fetch(
-                "SELECT quote_ident(relname) AS name FROM pg_class JOIN pg_namespace n"
-                " ON n.oid = relnamespace WHERE relkind IN ('r', 'p') AND nspname = 'public'"
-            )
-            for table in tables:
-                query = f"SELECT t::text AS row FROM {table['name']} t"  # noqa: S608 -- a catalogue name
-                rows = await connection.fetch(query)
-                found += [(f"{database}.{table['name']}", row["row"]) for row in rows]
-        finally:
-            await connection.close()
-    return found
