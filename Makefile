@@ -7,7 +7,7 @@ DEVSTACK = env PYTHONPATH=libs/devstack/src VENV_DIR=$(VENV_DIR) $(PYTHON) -m
 MEMBERS = contracts/src libs/*/src services/*/src
 
 .PHONY: help setup run story test test-real test-all lint format types imports contracts lock clean \
-	bench-revocation ci python run-environment dev-environment
+	bench-revocation bench fire ci python run-environment dev-environment
 
 help: python ## This list.
 	@$(PYTHON) -c "import re; print(*('%-18s%s' % found for found in re.findall(r'(?m)^([a-z-]+):.*?## (.*)', open('Makefile').read())), sep='\n')"
@@ -53,6 +53,13 @@ clean: python ## Remove all state, data and secrets (.revocast); refuses while t
 
 bench-revocation: run-environment ## How long from a replayed token to its denial, over 200 thefts.
 	@exec $(VENV) bench/revocation.py
+
+bench: run-environment ## What the issuer does with a CPU-second: refreshes, client credentials, introspection.
+	@exec $(VENV) -m bench.throughput
+
+fire: dev-environment ## Random kills under load, promises checked: SEED=, MINUTES=10, KILLS=300, EVERY=1.5 s.
+	@exec $(VENV) -m tests.fire $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),10) \
+		--kills $(or $(KILLS),300) --every $(or $(EVERY),1.5)
 
 ci: ## What the pipeline runs, whole: checks and both test tiers in an environment of its own.
 	@exec .ci/run

@@ -1,10 +1,12 @@
-"""How long a thief's replay takes to be refused everywhere: replay presented -> API answers 401.
+"""How long a thief's replay takes to be refused everywhere: replay presented -> a guard denies.
 
-Runs against the demo that `make run` serves, or starts the system for as long as it takes.
-Each theft is a family of its own: sign in, refresh twice, replay the first refresh token, then call
-the API with the unexpired access token until it is refused. Every answer is checked.
+Runs against the demo that `make run` serves, or starts the system for as long as it takes. This
+process is one more resource server: its own guard, on the Kafka feed, is asked every millisecond.
+Each theft is a family of its own: sign in, refresh twice, replay the first refresh token over HTTP,
+then ask about the unexpired access token until it is denied. Every answer is checked.
 """
 
+import asyncio
 import statistics
 import time
 
@@ -17,44 +19,69 @@ from cli.demo import PATH, Demo, read
 from cli.story import Story
 from cli.up import running
 from devstack.lifetime import ends_in_order
+from revocast import Guard, RevokedToken
 
 THEFTS = 200
 WARM_UP = 10
 SETTLED_SECONDS = 0.05
 """Before each replay: the refreshes before it have been published, as they have in real life."""
 
+ASKED_EVERY_SECONDS = 0.001
+"""A denial is seen at most so late; asking without a pause would take a core from the system."""
 
-def theft(story: Story, browser: httpx.Client) -> float:
-    """One theft; milliseconds from the replay until the API refused the access token."""
+LONGEST_SECONDS = 10.0
+"""A theft that is not denied by then ends the benchmark."""
+
+
+async def theft(story: Story, browser: httpx.Client, guard: Guard) -> float:
+    """One theft; milliseconds from the replay until the guard denied the access token."""
     web = story.demo.clients["web"]
     resource = story.demo.urls["sample_api"]
-    first = story.sign_in(web, story.demo.user, "orders.read", resource, browser)
-    second = story.refresh(web, first)
-    third = story.refresh(web, second)
-    assert story.call_api(third["access_token"]).status_code == 200
-    time.sleep(SETTLED_SECONDS)
+    first = await asyncio.to_thread(
+        story.sign_in, web, story.demo.user, "orders.read", resource, browser
+    )
+    second = await asyncio.to_thread(story.refresh, web, first)
+    third = await asyncio.to_thread(story.refresh, web, second)
+    await guard.check(third["access_token"], scopes=["orders.read"])
+    await asyncio.sleep(SETTLED_SECONDS)
     presented = time.perf_counter()
-    story.expect_invalid_grant(web, first["refresh_token"])
-    return story.wait_for_denial(third["access_token"], presented)
+    await asyncio.to_thread(story.expect_invalid_grant, web, first["refresh_token"])
+    async with asyncio.timeout(LONGEST_SECONDS):
+        await _denied(guard, third["access_token"])
+    return (time.perf_counter() - presented) * 1000
 
 
-def measure(demo: Demo) -> list[float]:
+async def _denied(guard: Guard, access_token: str) -> None:
+    while True:
+        try:
+            await guard.check(access_token)
+        except RevokedToken:
+            return
+        await asyncio.sleep(ASKED_EVERY_SECONDS)
+
+
+async def measure(demo: Demo) -> list[float]:
     """All thefts, one after the other, over connections that stay open."""
+    guard = Guard(issuer=demo.issuer, audience=demo.urls["sample_api"], kafka=demo.kafka_bootstrap)
     with httpx.Client(timeout=10) as http, httpx.Client(timeout=10) as browser:
         story = Story(demo, lambda step: None, http)
-        for _ in range(WARM_UP):
-            theft(story, browser)
-        return [theft(story, browser) for _ in track(range(THEFTS), "thefts")]
+        async with guard:
+            async with asyncio.timeout(LONGEST_SECONDS):
+                while not guard.ready:
+                    await asyncio.sleep(ASKED_EVERY_SECONDS)
+            for _ in range(WARM_UP):
+                await theft(story, browser, guard)
+            return [await theft(story, browser, guard) for _ in track(range(THEFTS), "thefts")]
 
 
 def main() -> None:
     """Print the distribution."""
     console = Console(soft_wrap=True)
     if PATH.exists():
-        figures = measure(read(PATH))
+        figures = asyncio.run(measure(read(PATH)))
     else:
         with ends_in_order(), running(console) as (_, demo):
-            figures = measure(demo)
+            figures = asyncio.run(measure(demo))
     cuts = statistics.quantiles(figures, n=100)
     table = Table("figure", "ms", title=f"replay presented -> denied, {THEFTS} thefts")
     rows = {

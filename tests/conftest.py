@@ -12,7 +12,8 @@ from tests.support import kafka as kafka_parts
 from tests.support import parts
 from tests.support import postgres as postgres_parts
 
-SERVERS = {"kafka", "postgres"}
+SERVERS = {"kafka", "postgres", "system"}
+"""Fixtures by which a test touches a server."""
 
 
 def pytest_report_header() -> str:
@@ -73,15 +74,17 @@ def database(postgres: postgres_parts.Server) -> Iterator[str]:
 
 @pytest.fixture
 def issuer_database(postgres: postgres_parts.Server) -> Iterator[str]:
-    """The DSN of a fresh database with the issuer's tables."""
+    """The DSN of a fresh database with the issuer's tables, level with a log that is empty."""
     with postgres.database(template=postgres.migrated("issuer")) as dsn:
+        postgres_parts.execute(dsn, "SELECT note_level()")
         yield dsn
 
 
 @pytest.fixture
 def revocation_database(postgres: postgres_parts.Server) -> Iterator[str]:
-    """The DSN of a fresh database with the revocation service's tables."""
+    """The DSN of a fresh database with the revocation service's tables, level with an empty log."""
     with postgres.database(template=postgres.migrated("revocation")) as dsn:
+        postgres_parts.execute(dsn, "SELECT note_level()")
         yield dsn
 
 

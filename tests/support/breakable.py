@@ -28,9 +28,7 @@ class BreakableSystem(System):
 
     def unsupervised(self) -> None:
         """From here on a service that was ended stays down until the test starts it."""
-        supervisor = self.stack._supervisor
-        assert supervisor is not None
-        supervisor.stop()
+        self.stack.leave_alone()
 
     def pids(self) -> dict[str, int]:
         """Process id by service: they change when somebody had to start one again."""
@@ -49,10 +47,19 @@ class BreakableSystem(System):
         asked = {name: self.readiness(name) for name in self.stack.services}
         return {name: body for name, (status, body) in asked.items() if status != 200}
 
+    def troubled(self) -> dict[str, Any]:
+        """What it says, by service, for all that are not ready or tell of a check that failed."""
+        asked = {name: self.readiness(name) for name in self.stack.services}
+        return {
+            name: body
+            for name, (status, body) in asked.items()
+            if status != 200 or {*body.get("checks", {}).values()} - {"ok"}
+        }
+
     def wait_until_ready(self, *services: str, seconds: float = 60) -> None:
-        """Wait until these services, or all, say that they can serve."""
-        wanted = services or tuple(self.stack.services)
-        until_sync(lambda: all(self.readiness(each)[0] == 200 for each in wanted), seconds=seconds)
+        """Wait until these services, or all, say that they can serve and lack nothing."""
+        wanted = set(services or self.stack.services)
+        until_sync(lambda: not wanted & self.troubled().keys(), seconds=seconds)
 
 
 @contextmanager

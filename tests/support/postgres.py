@@ -68,7 +68,7 @@ class Server:
 
     def execute(self, statement: str) -> None:
         """Run one statement as the owner."""
-        apart(_execute(self.dsn, statement))
+        execute(self.dsn, statement)
 
 
 @contextmanager
@@ -121,6 +121,11 @@ def _container() -> Iterator[str]:
 
     with PostgresContainer(IMAGE, driver=None) as container:
         yield container.get_connection_url()
+
+
+def execute(dsn: str, statement: str) -> None:
+    """Run one statement in a database."""
+    apart(_execute(dsn, statement))
 
 
 async def _execute(dsn: str, statement: str) -> None:

@@ -67,6 +67,32 @@ async def test_a_topic_recreated_under_a_running_relay_and_consumer(
     assert (await cause_of_epoch(outbox_pool))[1] == "topic_recreated"
 
 
+async def test_a_log_that_was_put_back_to_an_older_state(
+    bootstrap: str, outbox_pool: Pool, heard_pool: Pool
+) -> None:
+    """Kafka restored from a backup behind Postgres: what it lost is sent again, in its places."""
+    async with running(a_relay(outbox_pool, bootstrap).run, a_consumer(heard_pool, bootstrap).run):
+        for number in range(1, 11):
+            await say(outbox_pool, fact("key", number))
+            await until_handled(heard_pool, number)
+    before = await facts(bootstrap)
+    await make_topics_anew(bootstrap, TOKEN_LIFECYCLE)
+    async with Sender(bootstrap, client_id="test") as sender:
+        await sender.send(
+            [
+                Record(TOKEN_LIFECYCLE.name, SHARD, "key", codec.encode(event))
+                for event in before[:4]
+            ]
+        )
+    await say(outbox_pool, fact("key", 11))
+    async with running(a_relay(outbox_pool, bootstrap).run, a_consumer(heard_pool, bootstrap).run):
+        await until_handled(heard_pool, 11)
+    assert await handled(heard_pool) == in_order(11)
+    after = {(event.id, event.epoch, event.seq) for event in await facts(bootstrap)}
+    assert {(event.id, event.epoch, event.seq) for event in before} <= after
+    assert await cause_of_epoch(outbox_pool) == (2, "topic_recreated")
+
+
 async def test_a_position_is_not_believed_in_another_log(bootstrap: str, heard_pool: Pool) -> None:
     """A new topic that has grown past the stored offset is read from its beginning all the same."""
 

@@ -169,6 +169,11 @@ async def test_functions_that_do_more_find_no_tables_of_others(service: Pool) ->
     )
     assert {row["proname"] for row in rows} == {
         "apply_cut",
+        "catch_up_activity",
+        "catch_up_cuts",
+        "catch_up_enabled",
+        "catch_up_families",
+        "catch_up_started",
         "end_lasting",
         "forget_cuts",
         "forget_token_cuts",

@@ -56,6 +56,15 @@ async def test_nobody_waits_for_a_connection_without_an_end(pool: Pool) -> None:
     assert await pool.fetchval("SELECT 1") == 1
 
 
+async def test_a_connection_that_died_before_the_call_is_unavailability(pool: Pool) -> None:
+    """A server that was killed leaves dead connections behind: that passes, it is no bug."""
+    async with pool.acquire() as connection:
+        connection.terminate()
+        with pytest.raises(UNAVAILABLE):
+            await connection.execute("SELECT 1")
+    assert issubclass(asyncpg.InternalClientError, UNAVAILABLE)
+
+
 async def test_what_may_pass_is_known_as_such(pool: Pool) -> None:
     """A statement that took too long, or lost its server, is unavailability; a bad one is not."""
     async with transaction(pool) as connection:

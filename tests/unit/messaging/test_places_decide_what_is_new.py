@@ -84,6 +84,12 @@ def test_what_was_sent_again_is_dropped() -> None:
     assert taken.positions[HERE].next_offset == 5
 
 
+def test_where_nothing_is_missing_nothing_is_told() -> None:
+    """A dense log names no topic from which events would be gone."""
+    taken = take(log(mark(0), fact(1), mark(1), fact(2)))
+    assert dict(taken.missed) == {}
+
+
 def test_a_later_epoch_is_later_whatever_its_seq() -> None:
     """A restored writer begins an epoch; its events pass even where their seqs are lower."""
     taken = take(log(fact(1), fact(2), fact(3), fact(2, epoch=2)))

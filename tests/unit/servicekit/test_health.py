@@ -43,6 +43,26 @@ async def test_readiness_is_the_truth() -> None:
     assert (unready.status_code, unready.json()) == (503, {"ready": False, "checks": checks})
 
 
+async def test_what_no_request_needs_holds_back_the_start_only() -> None:
+    """A broker that was never reached stops a roll-out; one that goes away later is only told."""
+    broker: dict[str, str | None] = {"why": "not connected"}
+
+    async def connected() -> str | None:
+        return broker["why"]
+
+    health = Health()
+    health.add("database", fine)
+    health.add("broker", connected, needed=False)
+    async with client(health) as http:
+        assert (await http.get("/readyz")).status_code == 503
+        broker["why"] = None
+        assert (await http.get("/readyz")).status_code == 200
+        broker["why"] = "gone"
+        answer = await http.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json() == {"ready": True, "checks": {"database": "ok", "broker": "gone"}}
+
+
 async def test_a_check_that_hangs_has_failed() -> None:
     """A probe is answered in time, whatever a check waits for."""
     health = Health(check_seconds=0.02)

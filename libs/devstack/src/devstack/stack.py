@@ -92,11 +92,15 @@ class Stack:
         self._supervisor = Supervisor(self.parts(), self._progress.say)
         self._supervisor.start()
 
-    def stop(self) -> None:
-        """End all that was started: first who asks, then who answers."""
+    def leave_alone(self) -> None:
+        """From here on nothing that ends is started again."""
         if self._supervisor is not None:
             self._supervisor.stop()
             self._supervisor = None
+
+    def stop(self) -> None:
+        """End all that was started: first who asks, then who answers."""
+        self.leave_alone()
         parts = self.parts()
         stop_all([part for name, part in parts.items() if name in self.services])
         stop_all([part for name, part in parts.items() if name not in self.services])

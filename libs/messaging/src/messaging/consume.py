@@ -48,6 +48,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
 UNREADY_AFTER = timedelta(seconds=5)
 """A batch that has been failing for so long makes the process unready; it is still tried."""
 
+WORTH_GATHERING = 256 * 1024
+"""Bytes that a consumer that gathers gets at once: several of its batches."""
+
 SESSION_MS = 6_000
 """The shortest that brokers take by default: a group waits so long for a member that was killed."""
 
@@ -81,6 +84,8 @@ class Consumer:
     `quiet` is how long all topics together may be silent before the connection is thought dead and
     is made anew: set it where a topic carries watermarks, aiokafka does not notice by itself.
     `committed` is called after each commit: what a batch has written to an outbox can go out.
+    `gather` is how long the broker may hold records back so that more come at once: for a consumer
+    that no request waits for.
     """
 
     def __init__(
@@ -93,6 +98,7 @@ class Consumer:
         handle: Handler,
         quiet: timedelta | None = None,
         committed: Callable[[], None] = lambda: None,
+        gather: timedelta = timedelta(0),
     ) -> None:
         self._pool = pool
         self._bootstrap = bootstrap
@@ -101,6 +107,7 @@ class Consumer:
         self._handle = handle
         self._quiet = quiet
         self._committed = committed
+        self._gather = gather
         self._limit = DeadLetterLimit()
         self._progress = _Progress()
         self._hints: dict[TopicPartition, int] = {}
@@ -160,6 +167,7 @@ class Consumer:
             session_timeout_ms=SESSION_MS,
             heartbeat_interval_ms=SESSION_MS // 4,
             metadata_max_age_ms=30_000,
+            **self._fetching(),
         )
         listener = SeekToPositions(self._pool, consumer, self._group, intake)
         consumer.subscribe([topic.name for topic in self._topics], listener=listener)
@@ -169,6 +177,14 @@ class Consumer:
             yield consumer, listener
         finally:
             await stop_consumer(consumer)
+
+    def _fetching(self) -> dict[str, int]:
+        if not self._gather:
+            return {}
+        return {
+            "fetch_min_bytes": WORTH_GATHERING,
+            "fetch_max_wait_ms": self._gather // timedelta(milliseconds=1),
+        }
 
     async def _poll(self, consumer: AIOKafkaConsumer, intake: Intake) -> Batches:
         """What arrived, without partitions that turned out to be another log."""

@@ -155,7 +155,8 @@ class Intake:
         missing = _missing(event, position, marks=marks) if ordered else 0
         if missing and not self._accepts(place, event):
             return self._beyond_a_hole(taken, place, record, event, position)
-        taken.missed[record.topic] += missing
+        if missing:  # a count of 0 would be told as a loss
+            taken.missed[record.topic] += missing
         taken.read += 1
         taken.received.append(
             Received(

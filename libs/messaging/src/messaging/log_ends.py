@@ -18,11 +18,19 @@ PATIENCE_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogEnd:
-    """One partition. `offset` is where the next record goes; the last one's place, if there is."""
+    """One partition. `offset` is where the next record goes; the last one's place, if there is.
+
+    `emptied` says that there were records and none is left: all are older than the retention.
+    """
 
     offset: int
     epoch: int = 0
     seq: int = 0
+    emptied: bool = False
+
+    def is_gone_since(self, offset: int) -> bool:
+        """Whether nobody can read any more what came after the record at this offset."""
+        return self.emptied and self.offset > offset + 1
 
 
 async def read_log_ends(bootstrap: str, writer: str) -> dict[str, LogEnd]:
@@ -52,9 +60,22 @@ async def read_log_ends(bootstrap: str, writer: str) -> dict[str, LogEnd]:
     return {shards[place]: end for place, end in found.items()}
 
 
-def is_ahead(ends: Mapping[str, LogEnd], *, epoch: int, heads: Mapping[str, int]) -> bool:
-    """Whether the log holds a place that this database has never given out: it was restored."""
-    return any((end.epoch, end.seq) > (epoch, heads.get(shard, 0)) for shard, end in ends.items())
+def is_ahead(
+    ends: Mapping[str, LogEnd],
+    *,
+    epoch: int,
+    heads: Mapping[str, int],
+    offsets: Mapping[str, int],
+) -> bool:
+    """Whether the log holds a place that this database has never given out: it was restored.
+
+    Where the log has been emptied since the last acknowledged offset, nobody can tell any more.
+    """
+    return any(
+        (end.epoch, end.seq) > (epoch, heads.get(shard, 0))
+        or end.is_gone_since(offsets.get(shard, -1))
+        for shard, end in ends.items()
+    )
 
 
 def replaced(ends: Mapping[str, LogEnd], offsets: Mapping[str, int]) -> list[str]:
@@ -68,7 +89,10 @@ async def _read(
 ) -> dict[TopicPartition, LogEnd]:
     beginnings = await consumer.beginning_offsets(places)
     ends = await consumer.end_offsets(places)
-    found = {place: LogEnd(offset=ends[place]) for place in places}
+    found = {
+        place: LogEnd(offset=ends[place], emptied=0 < ends[place] == beginnings[place])
+        for place in places
+    }
     awaited = {place for place in places if ends[place] > beginnings[place]}
     consumer.pause(*(place for place in places if place not in awaited))
     for place in places:

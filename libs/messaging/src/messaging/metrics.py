@@ -18,6 +18,10 @@ RELAY_EPOCH = Gauge(
 RELAY_RETRIES = Counter(
     "revocast_relay_retries_total", "Times the relay connected to Kafka anew after trouble."
 )
+CAUGHT_UP = Counter(
+    "revocast_relay_caught_up_total",
+    "Events taken over from the log by a database that was restored; readiness waits for the end.",
+)
 CONSUMED = Counter("revocast_consumer_events_total", "Events handled, by topic.", ["topic"])
 DROPPED = Counter(
     "revocast_consumer_dropped_total", "Records that had been handled before, by topic.", ["topic"]

@@ -10,20 +10,28 @@ from revocast_contracts.topics import Topic
 
 
 async def append(
-    connection: "asyncpg.Connection[Any] | PoolConnectionProxy[Any]", topic: Topic, draft: Draft
+    connection: "asyncpg.Connection[Any] | PoolConnectionProxy[Any]", topic: Topic, *drafts: Draft
 ) -> None:
-    """Insert one event in the caller's transaction. Insert it after the locks of what it tells."""
-    await connection.execute(
+    """Insert events in the caller's transaction, in their order and in one round trip.
+
+    Insert them after the locks of what they tell.
+    """
+    await connection.executemany(
         "INSERT INTO outbox"
         " (event_id, topic, shard, key, type, subject, correlation_id, occurred_at, data)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        draft.id,
-        topic.noun,
-        topic.shard(draft.key),
-        draft.key,
-        draft.data.event_type,
-        draft.subject,
-        draft.correlation_id,
-        draft.time,
-        draft.data.model_dump(mode="json"),
+        [
+            (
+                draft.id,
+                topic.noun,
+                topic.shard(draft.key),
+                draft.key,
+                draft.data.event_type,
+                draft.subject,
+                draft.correlation_id,
+                draft.time,
+                draft.data.model_dump(mode="json"),
+            )
+            for draft in drafts
+        ],
     )

@@ -11,6 +11,9 @@ import structlog
 from messaging import batches, log_ends, metrics, rows
 from messaging.batches import Batch, State
 from messaging.dead_letter import letter_of_row
+from messaging.follower import Follower
+from messaging.lease import LeaseLostError
+from messaging.missing import Missing
 from messaging.postgres import Connection
 from messaging.rows import Look, UnpublishableError
 from messaging.sender import Record, Sender
@@ -44,11 +47,20 @@ class LogReplacedError(Exception):
 class Publisher:
     """Publishes on behalf of the owner of the lease, on one connection."""
 
-    def __init__(self, connection: Connection, state: State, *, owner: str, source: str) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        state: State,
+        *,
+        owner: str,
+        source: str,
+        follower: Follower | None = None,
+    ) -> None:
         self._connection = connection
         self._state = state
         self._owner = owner
         self._source = source
+        self._follower = follower
         self._marked_at = float("-inf")
         self._tended_at = float("-inf")
 
@@ -62,8 +74,10 @@ class Publisher:
         ends = await log_ends.read_log_ends(bootstrap, self._source)
         if lost := log_ends.replaced(ends, state.offsets):
             raise LogReplacedError(lost)
-        if log_ends.is_ahead(ends, epoch=state.epoch, heads=state.heads):
-            await self._begin_after_restore(ends)
+        if log_ends.is_ahead(ends, epoch=state.epoch, heads=state.heads, offsets=state.offsets):
+            await self._begin_after_restore(ends, bootstrap)
+        if self._follower is not None:
+            await self._follower.level(self._connection)
         metrics.RELAY_EPOCH.set(state.epoch)
         if state.republish:
             await self._send_again(sender, after=0, topics=frozenset(state.republish))
@@ -128,14 +142,50 @@ class Publisher:
         longer = KEPT + timedelta(days=1)
         await batches.forget(self._connection, before=self._state.acked, longer_ago=longer)
 
-    async def _begin_after_restore(self, ends: dict[str, log_ends.LogEnd]) -> None:
-        """Kafka knows places that this database has not given out: never give out one of them."""
-        state = self._state
+    async def check_level(self) -> None:
+        """Look whether this is still the database that was compared with the log.
+
+        Raises:
+            LeaseLostError: its rows were loaded anew; everything that we know of it is old.
+        """
+        if self._follower is not None and not await self._follower.is_level(self._connection):
+            raise LeaseLostError("the database was replaced")
+
+    async def _begin_after_restore(self, ends: dict[str, log_ends.LogEnd], bootstrap: str) -> None:
+        """Kafka knows places that this database has not given out: never give out one of them.
+
+        Should this stop half way, all of it is done again.
+        """
+        state, follower = self._state, self._follower
         _log.error("the log is ahead: this database was restored", source=self._source)
+        lost = 0
+        if follower is not None:
+            await follower.behind(self._connection)
+            lost = await self._catch_up(follower, bootstrap, ends)
         state.epoch = max(state.epoch, *(end.epoch for end in ends.values())) + 1
         for shard, end in ends.items():
             state.heads[shard] = max(state.heads.get(shard, 0), end.seq)
-        await batches.begin_epoch(self._connection, self._owner, state, "database_restored")
+            state.offsets[shard] = max(state.offsets.get(shard, -1), end.offset - 1)
+        async with self._connection.transaction():
+            if follower is not None and lost:
+                await follower.lost(self._connection, epoch=state.epoch)
+            await batches.begin_epoch(self._connection, self._owner, state, "database_restored")
+
+    async def _catch_up(
+        self, follower: Follower, bootstrap: str, ends: dict[str, log_ends.LogEnd]
+    ) -> int:
+        """Take over every event that is missing; how many the log holds no more."""
+        state = self._state
+        missing = Missing(bootstrap, ends, heads=state.heads, offsets=state.offsets)
+        taken = 0
+        async for events in missing.batches():
+            async with self._connection.transaction():
+                await follower.catch_up(self._connection, events)
+            taken += len(events)
+            metrics.CAUGHT_UP.inc(len(events))
+        log = _log.error if missing.lost else _log.info
+        log("caught up with the log", source=self._source, events=taken, lost=missing.lost)
+        return missing.lost
 
     async def _send_again(self, sender: Sender, *, after: int, topics: frozenset[str]) -> None:
         through = self._state.number

@@ -13,6 +13,7 @@ from datetime import timedelta
 import structlog
 
 from messaging import batches, metrics
+from messaging.follower import Follower
 from messaging.lease import Lease
 from messaging.postgres import Connection, Pool
 from messaging.publisher import LogReplacedError, Publisher
@@ -45,12 +46,14 @@ class Relay:
         source: str,
         watermarks: Watermarks,
         poll: timedelta = POLL,
+        follower: Follower | None = None,
     ) -> None:
         self._pool = pool
         self._bootstrap = bootstrap
         self._source = source
         self._watermarks = watermarks
         self._poll = poll
+        self._follower = follower
         self._lease = Lease(pool)
         self._poked = asyncio.Event()
         self._completed_at: float | None = None
@@ -96,7 +99,13 @@ class Relay:
     async def _publish(self) -> None:
         async with self._pool.acquire() as connection:
             state = await batches.take_over(connection, self._lease.owner)
-            publisher = Publisher(connection, state, owner=self._lease.owner, source=self._source)
+            publisher = Publisher(
+                connection,
+                state,
+                owner=self._lease.owner,
+                source=self._source,
+                follower=self._follower,
+            )
             pause = 0.05
             while True:
                 try:
@@ -116,6 +125,8 @@ class Relay:
         while True:
             self._poked.clear()
             due = publisher.watermark_is_due()
+            if due:
+                await publisher.check_level()
             told = await self._watermarks.told(connection) if due else {}
             began = time.monotonic()
             look = await publisher.publish_visible(sender)

@@ -1,7 +1,7 @@
 """`/livez` says that the loop turns, `/readyz` the truth about everything a request needs."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
@@ -20,11 +20,19 @@ class Health:
 
     def __init__(self, *, check_seconds: float = CHECK_SECONDS) -> None:
         self._checks: dict[str, Check] = {}
+        self._unneeded: set[str] = set()
+        self._passed: set[str] = set()
         self._check_seconds = check_seconds
 
-    def add(self, name: str, check: Check) -> None:
-        """Let readiness depend on a check."""
+    def add(self, name: str, check: Check, *, needed: bool = True) -> None:
+        """Let readiness depend on a check.
+
+        One that is not `needed` to answer requests holds readiness back only until it has passed
+        once, so that a roll-out with wrong settings stops; after that it is only told.
+        """
         self._checks[name] = check
+        if not needed:
+            self._unneeded.add(name)
 
     async def report(self) -> dict[str, str | None]:
         """Every check's answer, asked at once."""
@@ -32,7 +40,13 @@ class Health:
         report = dict(zip(self._checks, answers, strict=True))
         for name, why in report.items():
             metrics.set_gauge("revocast_ready", float(why is None), check=name)
+        self._passed |= {name for name, why in report.items() if why is None}
         return report
+
+    def ready(self, report: Mapping[str, str | None]) -> bool:
+        """Whether requests can be answered, given a report."""
+        failed = {name for name, why in report.items() if why is not None}
+        return not failed - (self._unneeded & self._passed)
 
     async def _ask(self, check: Check) -> str | None:
         try:
@@ -55,7 +69,7 @@ def router(health: Health) -> APIRouter:
     @routes.get("/readyz")
     async def readyz() -> JSONResponse:
         report = await health.report()
-        ready = all(why is None for why in report.values())
+        ready = health.ready(report)
         body = {"ready": ready, "checks": {name: why or "ok" for name, why in report.items()}}
         return JSONResponse(body, status_code=200 if ready else 503)
 

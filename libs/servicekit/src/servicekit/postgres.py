@@ -30,6 +30,8 @@ UNAVAILABLE: tuple[type[Exception], ...] = (
     asyncpg.InsufficientResourcesError,  # class 53: too many connections, disk full
     asyncpg.TransactionRollbackError,  # class 40: deadlock
     asyncpg.LockNotAvailableError,  # 55P03: lock_timeout
+    asyncpg.InterfaceError,  # asyncpg's word for a connection that died before the call
+    asyncpg.InternalClientError,  # and for one that died between two messages of it
     asyncpg.ReadOnlySQLTransactionError,  # 25006: this was the primary before a fail-over
 )
 """What a database raises when the same call may succeed soon."""

@@ -46,6 +46,7 @@ def run(app: ASGIApp, *, host: str, port: int, drain_seconds: float) -> None:
         ws="none",
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         log_config=None,
         timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=math.ceil(drain_seconds),

@@ -16,6 +16,7 @@ from issuer.api import answers
 from issuer.api.cors import OpenEndpoints
 from issuer.api.headers import SecurityHeaders
 from issuer.api.metadata import path_of
+from issuer.api.oauth_endpoints import OAuthEndpoints
 from issuer.api.parts import Parts
 from issuer.api.routes import router
 from issuer.consumers.revocations import revocations_feed
@@ -30,6 +31,7 @@ from issuer.usecases.keyring import Keyring
 from issuer.usecases.known_clients import KnownClients
 from issuer.usecases.passwords import Passwords
 from issuer.usecases.people import People
+from messaging.level import is_level
 from messaging.relay import Relay
 from revocast import Feed
 from servicekit import health, problems
@@ -38,6 +40,8 @@ from servicekit.postgres import UNAVAILABLE, Pool, create_pool
 from servicekit.serve import Background
 
 FORGOTTEN_EVERY_SECONDS = 300.0
+
+NOT_LEVEL = "the database has not been compared with the log, or is catching up: nothing is issued"
 
 
 def create_app(settings: IssuerSettings) -> FastAPI:
@@ -79,6 +83,7 @@ def create_app(settings: IssuerSettings) -> FastAPI:
 def bare_app(issuer: str, *, lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
     """An app without endpoints: what surrounds every request and answers what goes wrong."""
     app = FastAPI(title="Revocast issuer", lifespan=lifespan, openapi_url=None)
+    app.add_middleware(OAuthEndpoints, issuer=issuer)  # innermost: all others stand around it
     problems.install(app)
     answers.install(app)
     app.add_middleware(OpenEndpoints, prefix=path_of(issuer))
@@ -94,6 +99,7 @@ def mount(app: FastAPI, parts: Parts, people: People, *, cookie_key: bytes) -> N
         claims = await parts.keyring.claims(token, issuer=parts.issuer, expired_too=True)
         return None if claims is None else _id_token_hint(claims)
 
+    app.state.parts = parts
     app.include_router(router(parts))
     app.include_router(
         pages.router(
@@ -162,9 +168,15 @@ def _health(pool: Pool, parts: Parts, relay: Relay, background: Background) -> h
     async def feed() -> str | None:
         return parts.feed.trouble(parts.max_staleness)
 
+    async def log() -> str | None:
+        async with pool.acquire() as connection:
+            return None if await is_level(connection) else NOT_LEVEL
+
     checks = health.Health()
     checks.add("database", database)
-    checks.add("relay", relay.check)
-    checks.add("feed", feed)
+    checks.add("log", log)
+    # Without Kafka tokens are still issued, and their events wait in the outbox.
+    checks.add("relay", relay.check, needed=False)
+    checks.add("feed", feed, needed=False)
     checks.add("keys", partial(background.check, "keys"))
     return checks

@@ -11,6 +11,7 @@ from typing import NoReturn
 from fastapi import FastAPI
 
 from messaging.consume import TROUBLE, Consumer
+from messaging.level import is_level
 from messaging.relay import Relay
 from messaging.topics import ensure_topics
 from revocast import Guard, policies
@@ -38,6 +39,8 @@ TOPICS_CHECKED_EVERY = timedelta(minutes=10)
 
 QUIET = timedelta(seconds=10)
 """Every shard carries a watermark each second: so much silence is a dead connection."""
+
+NOT_LEVEL = "the database has not been compared with the log, or is catching up"
 
 
 def create_app(settings: RevocationSettings) -> FastAPI:
@@ -111,10 +114,15 @@ def _health(
     async def know() -> str | None:
         return guard.trouble()
 
+    async def log() -> str | None:
+        async with pool.acquire() as connection:
+            return None if await is_level(connection) else NOT_LEVEL
+
     checks = health.Health()
     checks.add("database", database)
     checks.add("consumer", consumer.check)
     checks.add("relay", relay.check)
+    checks.add("log", log)
     checks.add("guard", know)
     for task in ("topics", "upkeep"):
         checks.add(task, partial(background.check, task))

@@ -4,6 +4,7 @@ from messaging.relay import Relay
 from messaging.watermarks import RevocationWatermarks
 from revocation.settings import RevocationSettings
 from revocation.store import watermarks
+from revocation.usecases.catch_up import CatchUp
 from servicekit.postgres import Pool
 
 SOURCE = "revocation"
@@ -17,4 +18,5 @@ def make_relay(pool: Pool, settings: RevocationSettings) -> Relay:
         source=SOURCE,
         watermarks=RevocationWatermarks(watermarks.read),
         poll=settings.relay_poll,
+        follower=CatchUp(),
     )

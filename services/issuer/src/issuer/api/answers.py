@@ -8,9 +8,9 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 
-from oauth.errors import InvalidRequest, OAuthError, ServerError, TemporarilyUnavailable
+from oauth.errors import InvalidRequest, OAuthError, TemporarilyUnavailable
 from oauth.forms import LONGEST, MalformedError, parse_form
-from servicekit import metrics, problems
+from servicekit import metrics
 from servicekit.postgres import UNAVAILABLE
 
 NOT_STORED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
@@ -70,27 +70,29 @@ def refused(error: OAuthError) -> JSONResponse:
     return JSONResponse(body, error.status, headers={**NOT_STORED, **error.headers})
 
 
-def speaks_oauth(request: Request) -> None:
-    """Let what nobody expected of a request be answered as `server_error`, without a word why.
+def told(request: Request, error: OAuthError) -> JSONResponse:
+    """A refusal as an answer, counted and logged."""
+    metrics.increment("revocast_tokens_refused_total", error=error.code)
+    _log.info("refused", path=request.url.path, error=error.code, detail=error.detail)
+    return refused(error)
 
-    RFC 6749 section 5.2 has no such code for these endpoints; 4.1.2.1 has it for the same case.
-    """
-    request.scope[problems.UNEXPECTED] = lambda: refused(ServerError())
+
+def unavailable(request: Request, error: Exception) -> JSONResponse:
+    """A database that can't decide now, as an OAuth error."""
+    _log.warning("database unavailable", path=request.url.path, error=type(error).__name__)
+    return refused(TemporarilyUnavailable())
 
 
 def install(app: FastAPI) -> None:
     """Let an app answer OAuth errors, and a database that can't decide now as one of them."""
 
-    async def told(request: Request, error: Exception) -> JSONResponse:
+    async def on_refusal(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, OAuthError)  # noqa: S101 -- registered for these
-        metrics.increment("revocast_tokens_refused_total", error=error.code)
-        _log.info("refused", path=request.url.path, error=error.code, detail=error.detail)
-        return refused(error)
+        return told(request, error)
 
-    async def unavailable(request: Request, error: Exception) -> JSONResponse:
-        _log.warning("database unavailable", path=request.url.path, error=type(error).__name__)
-        return refused(TemporarilyUnavailable())
+    async def on_outage(request: Request, error: Exception) -> JSONResponse:
+        return unavailable(request, error)
 
-    app.add_exception_handler(OAuthError, told)
+    app.add_exception_handler(OAuthError, on_refusal)
     for each in UNAVAILABLE:
-        app.add_exception_handler(each, unavailable)
+        app.add_exception_handler(each, on_outage)

@@ -10,7 +10,7 @@ from issuer.api.client_auth import authenticated
 from issuer.api.parts import Parts
 from issuer.api.presented import AccessToken, is_live, presented_token
 from issuer.domain.client import Client
-from issuer.usecases.introspect_token import refresh_token_is_live
+from issuer.usecases.introspect_token import refresh_token_is_live, require_level
 from oauth import scopes
 from oauth.errors import InvalidClient, TemporarilyUnavailable
 
@@ -66,6 +66,7 @@ async def _of_access_token(parts: Parts, client: Client, presented: str) -> dict
 
 
 async def _of_refresh_token(parts: Parts, client: Client, presented: str) -> dict[str, Any] | None:
+    await require_level(parts.families)
     state = await refresh_token_is_live(parts.families, presented)
     if state is None or not _may_see(client, state.client_id):
         return None

@@ -1,17 +1,13 @@
-"""Paths -> endpoints."""
+"""Paths -> endpoints, but for those of `oauth_endpoints`."""
 
 import hashlib
 import json
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 
-from issuer.api.answers import speaks_oauth
-from issuer.api.introspect import introspect
 from issuer.api.metadata import OPENID_PATH, metadata, oauth_path, path_of
 from issuer.api.parts import Parts
-from issuer.api.revoke import revoke
-from issuer.api.token import token
 from issuer.api.userinfo import userinfo
 
 DOCUMENT_SECONDS = 300
@@ -21,22 +17,9 @@ READ = ["GET", "HEAD"]
 
 
 def router(parts: Parts) -> APIRouter:
-    """The machine-facing endpoints of an issuer, under the path of its URL."""
+    """The documents, the keys and userinfo of an issuer, under the path of its URL."""
     routes = APIRouter(include_in_schema=False)
     path = path_of(parts.issuer)
-    oauth = [Depends(speaks_oauth)]
-
-    @routes.post(f"{path}/token", dependencies=oauth)
-    async def token_endpoint(request: Request) -> Response:
-        return await token(parts, request)
-
-    @routes.post(f"{path}/revoke", dependencies=oauth)
-    async def revocation_endpoint(request: Request) -> Response:
-        return await revoke(parts, request)
-
-    @routes.post(f"{path}/introspect", dependencies=oauth)
-    async def introspection_endpoint(request: Request) -> Response:
-        return await introspect(parts, request)
 
     @routes.api_route(f"{path}/userinfo", methods=["GET", "POST"])
     async def userinfo_endpoint(request: Request) -> Response:

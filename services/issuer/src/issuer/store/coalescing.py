@@ -21,8 +21,9 @@ from servicekit.postgres import Pool
 LARGEST_BATCH = 64
 """Calls in one statement: past this a batch takes longer than it saves."""
 
-IN_FLIGHT = 2
-"""Statements at a time: one commits while the next one is decided."""
+IN_FLIGHT = 1
+"""Statements at a time. With two each commit is shared by half as many, which costs a tenth of the
+refreshes per CPU-second and makes nobody's answer earlier (measured with 16 clients)."""
 
 LONGEST_WAIT_MS = 2000
 """A client that waited this long has given up; deciding for it would only spend its token."""
@@ -186,19 +187,25 @@ class Coalescer:
                 raise _NothingDecidedError from error
             _fail(calls, error)
             return []
-        locked = [call for call in calls if not call.answered_by(outcomes[call.family])]
-        self.committed()
-        return locked
+        return [call for call in calls if not call.answered_by(outcomes[call.family])]
 
     async def _decide(self, calls: Sequence[_Call]) -> dict[UUID, Rotation]:
         async with self.pool.acquire(timeout=STATEMENT_SECONDS) as connection:
             presented = [(call.presentation, call.waited_ms) for call in calls]
             try:
                 async with asyncio.timeout(STATEMENT_SECONDS):
-                    return await rotate(connection, presented, active_key=self.active_key)
+                    outcomes = await rotate(connection, presented, active_key=self.active_key)
             except TimeoutError as error:
                 _fail(calls, error)  # now: giving the connection up may take as long again
                 raise
+            self._wake_relay()  # before anybody builds an answer
+            return outcomes
+
+    def _wake_relay(self) -> None:
+        try:
+            self.committed()
+        except Exception:  # noqa: BLE001 -- what was decided is decided, whatever the relay does
+            _log.exception("the relay was not woken")
 
 
 class _NothingDecidedError(Exception):

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from issuer.store import cuts
+from messaging.level import require_level
 from revocast_contracts.lifetimes import ENTRY_LIFETIME, PENDING_RESENT
 from revocast_contracts.revocations import EntryState, RevocationEntry
 from servicekit.postgres import Pool, transaction
@@ -17,6 +18,9 @@ async def apply_kill(pool: Pool, entry: RevocationEntry, *, poke: Callable[[], N
 
     After a restart the log shows old pending entries again: those that were applied before are not
     answered a second time, unless somebody still waits for the answer.
+
+    Raises:
+        CannotConnectNowError: the database was restored, and may have forgotten this kill.
     """
     if entry.state is not EntryState.PENDING:
         return
@@ -26,6 +30,7 @@ async def apply_kill(pool: Pool, entry: RevocationEntry, *, poke: Callable[[], N
     if known and datetime.now(UTC) - sent_at > STILL_WAITING:
         return
     async with transaction(pool) as connection:
+        await require_level(connection)
         await cuts.apply_kill(
             connection,
             kill_id=entry.entry_id,

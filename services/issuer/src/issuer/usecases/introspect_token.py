@@ -8,6 +8,7 @@ from uuid import UUID
 from issuer.domain.refresh_token import parse
 from issuer.store import families as store
 from issuer.store.families import Families
+from messaging import level
 from revocast_contracts.selectors import jti_hash, subject_hash
 
 
@@ -34,8 +35,13 @@ async def access_token_is_live(
     client_id: str,
     issued_at: datetime,
 ) -> bool:
-    """Whether an access token, verified by the caller, has been killed by nothing so far."""
+    """Whether an access token, verified by the caller, has been killed by nothing so far.
+
+    Raises:
+        CannotConnectNowError: the database was restored, and may not know what it was killed by.
+    """
     async with families.pool.acquire() as connection:
+        await level.require_level(connection)
         return await store.access_token_is_live(
             connection,
             jti_hash=jti_hash(jti),
@@ -70,3 +76,13 @@ async def refresh_token_is_live(families: Families, token: str) -> RefreshState 
         started_at=family.started_at,
         expires_at=family.expires_at,
     )
+
+
+async def require_level(families: Families) -> None:
+    """Go on only if the database knows everything that may have killed a token.
+
+    Raises:
+        CannotConnectNowError: it was restored, and has not caught up with the log.
+    """
+    async with families.pool.acquire() as connection:
+        await level.require_level(connection)

@@ -9,6 +9,7 @@ from issuer.domain.client import Client
 from issuer.domain.refresh_token import parse
 from issuer.store.cuts import revoke_jti
 from issuer.store.families import Families, end_family, read_family
+from messaging.level import require_level
 from revocast_contracts.lifecycle import EndCause
 from revocast_contracts.selectors import jti_hash
 from servicekit.postgres import transaction
@@ -17,12 +18,18 @@ from servicekit.postgres import transaction
 async def revoke_refresh_token(
     families: Families, client: Client, token: str, *, origin: Origin, correlation_id: str
 ) -> None:
-    """End the family of a refresh token of any generation; silent when it is not this client's."""
+    """End the family of a refresh token of any generation; silent when it is not this client's.
+
+    Raises:
+        CannotConnectNowError: the family may be one that a restored database does not know yet.
+    """
     presented = parse(token)
     if presented is None or presented.key_id not in families.mac_keys.keys:
         return
     async with transaction(families.pool) as connection:
         family = await read_family(connection, presented.family)
+        if family is None:
+            await require_level(connection)
         if family is None or family.client_id != client.client_id:
             return
         expected = families.mac_keys.mint(

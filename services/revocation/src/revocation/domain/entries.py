@@ -31,3 +31,13 @@ def anomaly_kill_id(family: str, *, epoch: int) -> str:
 def reuse_signal_id(event_id: UUID) -> UUID:
     """The id of the signal that an event proves reuse: one, however often the event is judged."""
     return uuid5(NAMESPACE, f"reuse:{event_id}")
+
+
+def anomaly_signal_id(event_id: UUID, rule: str) -> UUID:
+    """The id of the signal that a rule matched at an event: one, however often it is judged."""
+    return uuid5(NAMESPACE, f"anomaly:{rule}:{event_id}")
+
+
+def completed_signal_id(kill_id: str) -> UUID:
+    """The id of the signal that a kill was applied: one, also where a restore forgot the first."""
+    return uuid5(NAMESPACE, f"completed:{kill_id}")

@@ -13,7 +13,9 @@ BEGIN
         GRANT SELECT, INSERT, DELETE ON relay_batch TO revocast_revocation;
         GRANT SELECT, UPDATE (owner, expires_at) ON relay_lease TO revocast_revocation;
         GRANT USAGE ON SEQUENCE outbox_id TO revocast_revocation;
-        GRANT EXECUTE ON FUNCTION tend_outbox TO revocast_revocation;
+        GRANT EXECUTE ON FUNCTION tend_outbox, is_level, note_level, forget_level
+            TO revocast_revocation;
+        GRANT SELECT, INSERT, UPDATE, DELETE ON level TO revocast_revocation;
         GRANT SELECT, INSERT, UPDATE (epoch, seq, next_offset, record_sha256)
             ON consumer_position TO revocast_revocation;
         GRANT SELECT, INSERT, DELETE ON lineage, kill, entry TO revocast_revocation;

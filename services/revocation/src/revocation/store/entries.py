@@ -10,6 +10,7 @@ from typing import Any
 
 from messaging import outbox
 from revocast_contracts.envelope import Draft
+from revocast_contracts.lifetimes import ENTRY_LIFETIME
 from revocast_contracts.revocations import EntryCause, EntryState, RevocationEntry
 from revocast_contracts.selectors import Selector, SelectorKind
 from revocast_contracts.topics import REVOCATIONS
@@ -35,8 +36,11 @@ async def expiries(connection: Connection, ids: Sequence[str]) -> dict[str, date
     return {row["entry_id"]: row["expires_at"] for row in rows}
 
 
-async def add(connection: Connection, caused: Sequence[CausedEntry]) -> None:
-    """Store and publish entries; one whose id exists already changes nothing and is not sent."""
+async def add(connection: Connection, caused: Sequence[CausedEntry]) -> int:
+    """Store and publish entries; one whose id exists already changes nothing and is not sent.
+
+    Returns: how many were new.
+    """
     rows = await connection.fetch(
         f"""
         INSERT INTO entry ({COLUMNS})
@@ -45,16 +49,10 @@ async def add(connection: Connection, caused: Sequence[CausedEntry]) -> None:
         ORDER BY entry_id
         ON CONFLICT (entry_id) DO NOTHING RETURNING {COLUMNS}, sent_at
         """,  # noqa: S608 -- the columns are a constant
-        [c.entry.entry_id for c in caused],
-        [c.entry.selector.kind.value for c in caused],
-        [c.entry.selector.value for c in caused],
-        [c.entry.state.value for c in caused],
-        [c.entry.not_before for c in caused],
-        [c.entry.expires_at for c in caused],
-        [c.entry.cause.value for c in caused],
-        [c.correlation_id for c in caused],
+        *_columns(caused),
     )
     await _publish(connection, rows)
+    return len(rows)
 
 
 async def apply(connection: Connection, caused: Sequence[CausedEntry]) -> None:
@@ -78,6 +76,36 @@ async def apply(connection: Connection, caused: Sequence[CausedEntry]) -> None:
         [c.entry.expires_at for c in caused],
     )
     await _publish(connection, rows)
+
+
+async def take_over(connection: Connection, caused: Sequence[CausedEntry]) -> None:
+    """Store entries that the log has already; a stored one only changes from pending to applied."""
+    await connection.execute(
+        f"""
+        INSERT INTO entry ({COLUMNS})
+        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[],
+            $6::timestamptz[], $7::text[], $8::text[]) AS e ({COLUMNS})
+        ORDER BY entry_id
+        ON CONFLICT (entry_id) DO UPDATE SET state = excluded.state,
+            not_before = excluded.not_before, expires_at = excluded.expires_at
+        WHERE entry.state = 'pending' AND excluded.state = 'applied'
+        """,  # noqa: S608 -- the columns are a constant
+        *_columns(caused),
+    )
+
+
+async def applied_of_open_kills(connection: Connection) -> list[CausedEntry]:
+    """Applied entries of kills that are still waiting for it."""
+    rows = await connection.fetch(
+        "SELECT e.*, k.correlation_id AS caused_by FROM entry e JOIN kill k ON k.id = e.entry_id"
+        " WHERE e.state = 'applied' AND k.applied_at IS NULL ORDER BY e.entry_id"
+    )
+    return [CausedEntry(entry=_entry(row), correlation_id=row["caused_by"]) for row in rows]
+
+
+def applied_at(entry: RevocationEntry) -> datetime:
+    """When the kill of an applied entry was applied."""
+    return entry.not_before or entry.expires_at - ENTRY_LIFETIME
 
 
 async def resend_pending(
@@ -160,10 +188,28 @@ def draft(entry: RevocationEntry, *, time: datetime, correlation_id: str) -> Dra
     )
 
 
+def _columns(caused: Sequence[CausedEntry]) -> list[list[Any]]:
+    return [
+        [c.entry.entry_id for c in caused],
+        [c.entry.selector.kind.value for c in caused],
+        [c.entry.selector.value for c in caused],
+        [c.entry.state.value for c in caused],
+        [c.entry.not_before for c in caused],
+        [c.entry.expires_at for c in caused],
+        [c.entry.cause.value for c in caused],
+        [c.correlation_id for c in caused],
+    ]
+
+
 async def _publish(connection: Connection, rows: Sequence[Any]) -> None:
-    for row in sorted(rows, key=lambda row: str(row["entry_id"])):
-        event = draft(_entry(row), time=row["sent_at"], correlation_id=row["correlation_id"])
-        await outbox.append(connection, REVOCATIONS, event)
+    if not rows:
+        return
+    drafts = [
+        draft(_entry(row), time=row["sent_at"], correlation_id=row["correlation_id"])
+        for row in sorted(rows, key=lambda row: str(row["entry_id"]))
+    ]
+    await outbox.append(connection, REVOCATIONS, *drafts)
+    for row in rows:
         metrics.increment("revocast_revocations_total", cause=row["cause"])
 
 

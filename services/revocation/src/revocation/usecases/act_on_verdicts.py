@@ -11,7 +11,7 @@ from revocast_contracts.selectors import Selector, SelectorKind
 from revocast_contracts.signals import AnomalyDetected, AnomalyRule, ReuseDetected
 from revocast_contracts.topics import SECURITY_SIGNALS
 from revocation.domain.detector import Anomaly, Reuse, Rule, Verdict
-from revocation.domain.entries import anomaly_kill_id, reuse_signal_id
+from revocation.domain.entries import anomaly_kill_id, anomaly_signal_id, reuse_signal_id
 from revocation.store import kills
 from revocation.store.kills import Kill
 from revocation.usecases.decide_kill import announce, request_sha256
@@ -41,12 +41,10 @@ async def act_on_verdicts(
 
     `covering` names the entry of each reuse verdict's fact; `ending` are the rules that end.
     """
-    for judged in verdicts:
-        match judged.verdict:
-            case Reuse() as reuse:
-                await _tell_reuse(connection, judged, reuse, covering)
-            case Anomaly() as anomaly:
-                await _tell_anomaly(connection, judged, anomaly, ended=anomaly.rule in ending)
+    if not verdicts:
+        return
+    signals = [_signal_of(judged, covering, ending) for judged in verdicts]
+    await outbox.append(connection, SECURITY_SIGNALS, *signals)
     ended = [(judged, why) for judged in verdicts if (why := _why_we_end(judged.verdict, ending))]
     if ended:
         await _end(connection, ended, hash_key)
@@ -71,9 +69,15 @@ async def _end(connection: Connection, ended: list[tuple[Judged, str]], hash_key
     await announce(connection, decided, cause=EntryCause.ANOMALY, hash_key=hash_key)
 
 
-async def _tell_reuse(
-    connection: Connection, judged: Judged, reuse: Reuse, covering: dict[Fact, str]
-) -> None:
+def _signal_of(judged: Judged, covering: dict[Fact, str], ending: Collection[Rule]) -> Draft:
+    match judged.verdict:
+        case Reuse() as reuse:
+            return _reuse_signal(judged, reuse, covering)
+        case Anomaly() as anomaly:
+            return _anomaly_signal(judged, anomaly, ended=anomaly.rule in ending)
+
+
+def _reuse_signal(judged: Judged, reuse: Reuse, covering: dict[Fact, str]) -> Draft:
     fact = reuse_fact(judged)
     assert fact is not None  # noqa: S101 -- the caller matched a reuse verdict
     data = ReuseDetected(
@@ -87,13 +91,10 @@ async def _tell_reuse(
         evidence=tuple(str(event_id) for event_id in reuse.evidence),
         entry_id=covering[fact],
     )
-    signal = _signal(judged, data).model_copy(update={"id": reuse_signal_id(judged.event.id)})
-    await outbox.append(connection, SECURITY_SIGNALS, signal)
+    return _signal(judged, data).model_copy(update={"id": reuse_signal_id(judged.event.id)})
 
 
-async def _tell_anomaly(
-    connection: Connection, judged: Judged, anomaly: Anomaly, *, ended: bool
-) -> None:
+def _anomaly_signal(judged: Judged, anomaly: Anomaly, *, ended: bool) -> Draft:
     data = AnomalyDetected(
         rule=AnomalyRule(anomaly.rule.value),
         family=judged.family,
@@ -103,7 +104,8 @@ async def _tell_anomaly(
         evidence=tuple(str(event_id) for event_id in anomaly.evidence),
         ended=ended,
     )
-    await outbox.append(connection, SECURITY_SIGNALS, _signal(judged, data))
+    signal_id = anomaly_signal_id(judged.event.id, anomaly.rule.value)
+    return _signal(judged, data).model_copy(update={"id": signal_id})
 
 
 def _signal(judged: Judged, data: Data) -> Draft:

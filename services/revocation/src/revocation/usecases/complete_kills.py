@@ -11,6 +11,7 @@ from revocast_contracts.revocations import EntryCause, EntryState, RevocationEnt
 from revocast_contracts.selectors import SelectorKind
 from revocast_contracts.signals import KillCompleted
 from revocast_contracts.topics import SECURITY_SIGNALS
+from revocation.domain.entries import completed_signal_id
 from revocation.store import entries, kills
 from revocation.store.entries import CausedEntry
 from servicekit.postgres import Connection
@@ -44,6 +45,7 @@ async def complete_kills(connection: Connection, applied: Sequence[Applied]) -> 
         one = first[kill.id]
         selector = str(one.kill.selector)
         signal = Draft(
+            id=completed_signal_id(kill.id),
             key=selector,
             subject=selector,
             time=one.kill.applied_at,

@@ -1,6 +1,6 @@
 """Facts whose verdict the issuer has spoken already become applied entries."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -89,19 +89,31 @@ async def publish_entries(connection: Connection, facts: Sequence[Fact]) -> dict
     """
     if not facts:
         return {}
-    known = await entries.expiries(connection, [fact.entry_id for fact in facts])
-    covering: dict[Fact, str] = {}
-    new: dict[str, CausedEntry] = {}
-    for fact in facts:
-        entry = _entry(fact, known)
-        covering[fact] = entry.entry_id
-        known.setdefault(entry.entry_id, entry.expires_at)
-        new.setdefault(entry.entry_id, CausedEntry(entry=entry, correlation_id=fact.correlation_id))
-    await entries.add(connection, list(new.values()))
+    covering, wanted = _cover(facts, {})
+    if await entries.add(connection, list(wanted.values())) < len(wanted):
+        known = await entries.expiries(connection, [fact.entry_id for fact in facts])
+        covering, wanted = _cover(facts, known)
+        await entries.add(connection, list(wanted.values()))
     return covering
 
 
-def _entry(fact: Fact, known: dict[str, datetime]) -> RevocationEntry:
+def _cover(
+    facts: Sequence[Fact], known: Mapping[str, datetime]
+) -> tuple[dict[Fact, str], dict[str, CausedEntry]]:
+    """Which entry covers each fact, and all of these by their ids, given when some expire."""
+    expiries = dict(known)
+    covering: dict[Fact, str] = {}
+    wanted: dict[str, CausedEntry] = {}
+    for fact in facts:
+        entry = _entry(fact, expiries)
+        covering[fact] = entry.entry_id
+        expiries.setdefault(entry.entry_id, entry.expires_at)
+        caused = CausedEntry(entry=entry, correlation_id=fact.correlation_id)
+        wanted.setdefault(entry.entry_id, caused)
+    return covering, wanted
+
+
+def _entry(fact: Fact, known: Mapping[str, datetime]) -> RevocationEntry:
     covered = known.get(fact.entry_id, fact.needed_until) >= fact.needed_until
     kind, value = fact.selector.kind.value, fact.selector.value
     own_id = entry_id(kind, value, fact.cause.value, from_moment=fact.moment)

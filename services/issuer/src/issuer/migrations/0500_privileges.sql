@@ -7,6 +7,14 @@
 ALTER FUNCTION apply_cut(text, text, boolean) SECURITY DEFINER SET search_path = public, pg_temp;
 ALTER FUNCTION end_lasting(text) SECURITY DEFINER SET search_path = public, pg_temp;
 
+-- What the log says is taken over by these alone; nothing else writes what they write.
+ALTER FUNCTION catch_up_started(jsonb) SECURITY DEFINER SET search_path = public, pg_temp;
+ALTER FUNCTION catch_up_families(jsonb) SECURITY DEFINER SET search_path = public, pg_temp;
+ALTER FUNCTION catch_up_cuts(jsonb) SECURITY DEFINER SET search_path = public, pg_temp;
+ALTER FUNCTION catch_up_activity(uuid[], jsonb, text[], uuid[], uuid[], jsonb)
+    SECURITY DEFINER SET search_path = public, pg_temp;
+ALTER FUNCTION catch_up_enabled(text, timestamptz) SECURITY DEFINER SET search_path = public, pg_temp;
+
 -- Deletes cuts from before everything that is left alive; says how many. Whoever calls this can't
 -- delete one that still matters: no family lives longer than 400 days (domain/registration.py).
 CREATE FUNCTION forget_cuts(p_kept interval, p_limit integer) RETURNS bigint
@@ -40,7 +48,7 @@ DO $$
 BEGIN
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'revocast_issuer') THEN
         REVOKE ALL ON family, authorization_code, cut, client, resource, signing_key, account, session,
-            consent, guess, known_browser, outbox, relay_lease, relay_batch, relay_epoch,
+            consent, guess, known_browser, level, outbox, relay_lease, relay_batch, relay_epoch,
             consumer_position FROM revocast_issuer;
         -- An event that was written is never changed, nor removed but with its day (tend_outbox).
         GRANT SELECT, INSERT ON outbox, relay_epoch TO revocast_issuer;
@@ -68,8 +76,11 @@ BEGIN
             issuing_lock, begin_issuing, cut_of, too_soon, milliseconds_between,
             milliseconds_until_after, new_event_id, rotate_families, end_families, end_authorizations,
             make_room, answer_replayed_code, redeem_code, issue_code, issue_for_client,
-            access_token_is_live, apply_cut, forget_cuts, forget_token_cuts
+            access_token_is_live, apply_cut, forget_cuts, forget_token_cuts,
+            is_level, require_level, note_level, forget_level, begin_catching_up, catch_up_started,
+            catch_up_families, catch_up_cuts, catch_up_activity, catch_up_enabled
             TO revocast_issuer;
+        GRANT SELECT, INSERT, UPDATE, DELETE ON level TO revocast_issuer;
     END IF;
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'revocast_issuer_admin') THEN
         GRANT SELECT, INSERT ON client, resource, account, signing_key TO revocast_issuer_admin;
