@@ -73,6 +73,7 @@ class Faults:
         roll, after = self.dice.random(), self.dice.choice((0.0, 0.0, 0.0, 0.5, 2.0))
         frozen = self.dice.uniform(LEASE_SECONDS + 1, 3 * LEASE_SECONDS)
         service = self.dice.choice(sorted(self.fleet.services))
+        hasty = self.dice.random() < 0.4
         if roll < 0.05:
             self._begin("kafka", self._kill_server("kafka"))
         elif roll < 0.12:
@@ -80,7 +81,7 @@ class Faults:
         elif roll < 0.24:
             self._begin(service, self._freeze(service, frozen))
         else:
-            self._begin(service, self._kill_service(service, after))
+            self._begin(service, self._kill_service(service, after, hasty=hasty))
 
     def _begin(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         if name in self._busy or (name in self.fleet.servers and self._server_is_down()):
@@ -101,12 +102,18 @@ class Faults:
     def _server_is_down(self) -> bool:
         return not self._busy.isdisjoint(self.fleet.servers)
 
-    async def _kill_service(self, name: str, after: float) -> None:
+    async def _kill_service(self, name: str, after: float, *, hasty: bool) -> None:
+        """`hasty`: it may be hit again before it is ready."""
+        if not self.fleet.alive(name):
+            await self._start(name)
+            return
         disturbed = self._disturbances + self._server_is_down()
         await self._kill(name)
         at = now()
         await asyncio.sleep(after)
         await self._start(name)
+        if hasty:
+            return
         if not await self.fleet.until_ready(name, seconds=PATIENCE_SECONDS):
             self.unready.append(f"{name} is not ready {PATIENCE_SECONDS:.0f} s after its start")
             return
