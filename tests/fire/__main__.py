@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import secrets
+import signal
 import sys
 from pathlib import Path
 
@@ -44,6 +45,9 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
+    # Whoever ends us, also from a shell's background, ends what we started.
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
         sys.exit(main())
     sys.exit(130)
