@@ -3,9 +3,12 @@
 import argparse
 import contextlib
 import secrets
+import signal
 import sys
 from pathlib import Path
 
+from tests.fire import evidence, history
+from tests.fire.checker import check
 from tests.fire.run import Plan, run
 from tests.fire.summary import summary
 
@@ -19,7 +22,12 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--every", type=float, default=1.5, help="seconds between faults, mean")
+    parser.add_argument("--check", type=Path, help="only check again what a run left there")
     asked = parser.parse_args()
+    if asked.check is not None:
+        found = check(history.read(asked.check / "history.jsonl"), evidence.kept(asked.check))
+        _say("\n".join([*map(str, found), f"violations  {len(found)}"]))
+        return 1 if found else 0
     seed = secrets.randbelow(1_000_000) if asked.seed is None else asked.seed
     again = f"make fire SEED={seed} MINUTES={asked.minutes:g} KILLS={asked.kills}"
     _say(f"seed {seed}; again: {again} EVERY={asked.every:g}")
@@ -44,6 +52,9 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
+    # Whoever ends us, also from a shell's background, ends what we started.
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
         sys.exit(main())
     sys.exit(130)

@@ -1,6 +1,8 @@
 """What the inside left behind, raw: topics, outboxes, records and families, for the checker."""
 
 import json
+import re
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,9 @@ from revocast_contracts.topics import REVOCATIONS, TOPICS
 from tests.support.postgres import Server
 
 WATERMARKS = ("revocast.watermark.passed.v1", "revocast.revocation.watermark.v1")
+CREDENTIAL = re.compile(rb"rvc_rt_|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}")
+"""A refresh token of ours, or a JWT of anybody: hashes may contain the letters of its beginning."""
+
 DATABASES = ("revocast_issuer", "revocast_revocation")
 
 
@@ -114,6 +119,24 @@ def keep(evidence: Evidence, directory: Path) -> None:
         (directory / f"{name}.jsonl").write_text("".join(lines))
 
 
+def kept(directory: Path) -> Evidence:
+    """What `keep` wrote; each record of a topic is looked at for credentials again."""
+
+    def lines(name: str) -> Iterator[dict[str, Any]]:
+        with (directory / f"{name}.jsonl").open(encoding="utf-8") as file:
+            yield from map(json.loads, file)
+
+    evidence = Evidence()
+    for each in lines("stored"):
+        said = json.dumps(each["event"]).encode()
+        secret = CREDENTIAL.search(said) is not None
+        evidence.stored.append(Stored(**{**each, "secret": secret}))
+    evidence.outbox = [Row(**each) for each in lines("outbox")]
+    evidence.records = [Record(**each) for each in lines("records")]
+    evidence.families = [Family(**each) for each in lines("families")]
+    return evidence
+
+
 async def unrecorded(postgres: Server) -> int:
     """How many events were committed and are no record yet."""
     written: set[str] = set()
@@ -159,5 +182,5 @@ def _stored(topic: str, record: Any) -> Stored:
         partition=record.partition,
         offset=record.offset,
         event=None if value is None else json.loads(value),
-        secret=value is not None and (b"rvc_rt_" in value or b"eyJ" in value),
+        secret=value is not None and CREDENTIAL.search(value) is not None,
     )

@@ -1,12 +1,15 @@
 """Faults from a seeded stream: which process, what happens to it, and when it comes back."""
 
 import asyncio
+import contextlib
 import random
 import signal
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
+
+import asyncpg
 
 from tests.fire.fleet import Fleet
 from tests.fire.history import Fault, Writer, now
@@ -39,7 +42,7 @@ class Faults:
     say: Callable[[str], None]
     killed: Counter[str] = field(default_factory=Counter)
     paused: Counter[str] = field(default_factory=Counter)
-    cut: int = 0
+    cuts: int = 0
     recoveries: list[Recovery] = field(default_factory=list)
     unready: list[str] = field(default_factory=list)
     _busy: set[str] = field(default_factory=set)
@@ -73,14 +76,17 @@ class Faults:
         roll, after = self.dice.random(), self.dice.choice((0.0, 0.0, 0.0, 0.5, 2.0))
         frozen = self.dice.uniform(LEASE_SECONDS + 1, 3 * LEASE_SECONDS)
         service = self.dice.choice(sorted(self.fleet.services))
+        hasty = self.dice.random() < 0.4
         if roll < 0.05:
             self._begin("kafka", self._kill_server("kafka"))
         elif roll < 0.12:
             self._begin("postgres", self._kill_server("postgres"))
         elif roll < 0.24:
             self._begin(service, self._freeze(service, frozen))
+        elif roll < 0.30:
+            self._begin("connections", self._cut(service.partition("-")[0]))
         else:
-            self._begin(service, self._kill_service(service, after))
+            self._begin(service, self._kill_service(service, after, hasty=hasty))
 
     def _begin(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         if name in self._busy or (name in self.fleet.servers and self._server_is_down()):
@@ -101,12 +107,18 @@ class Faults:
     def _server_is_down(self) -> bool:
         return not self._busy.isdisjoint(self.fleet.servers)
 
-    async def _kill_service(self, name: str, after: float) -> None:
+    async def _kill_service(self, name: str, after: float, *, hasty: bool) -> None:
+        """`hasty`: it may be hit again before it is ready."""
+        if not self.fleet.alive(name):
+            await self._start(name)
+            return
         disturbed = self._disturbances + self._server_is_down()
         await self._kill(name)
         at = now()
         await asyncio.sleep(after)
         await self._start(name)
+        if hasty:
+            return
         if not await self.fleet.until_ready(name, seconds=PATIENCE_SECONDS):
             self.unready.append(f"{name} is not ready {PATIENCE_SECONDS:.0f} s after its start")
             return
@@ -133,6 +145,18 @@ class Faults:
         await asyncio.sleep(seconds)
         self.fleet.signal(name, signal.SIGCONT)
         self._tell("cont", name)
+
+    async def _cut(self, kind: str) -> None:
+        """Every connection that one kind of service has to PostgreSQL ends at once."""
+        self.cuts += 1
+        self._tell("cut", kind)
+        with contextlib.suppress(OSError, asyncpg.PostgresError):
+            connection = await asyncpg.connect(self.fleet.system.postgres.dsn, timeout=5)
+            try:
+                query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1"
+                await connection.execute(query, f"revocast_{kind}")
+            finally:
+                await connection.close()
 
     async def _kill(self, name: str) -> None:
         self.killed[name] += 1

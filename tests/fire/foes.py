@@ -111,13 +111,13 @@ class Endings:
         if found is None:
             return
         device, chain = found
-        got = chain.tokens.got
+        self.wire.known.keep(chain.tokens)
         await self.wire.revoke(
             device.name,
             self.dice.choice(device.issuers),
             chain.app,
             chain.tokens.access,
-            jti_hash=got.jti_hash,
+            jti_hash=chain.tokens.got.jti_hash,
         )
 
     async def _kill(self) -> None:
@@ -132,6 +132,9 @@ class Endings:
         kind, value = self.dice.choice(
             [family, family, ("subject", got.subject), ("client", app.client_id)]
         )
+        for machine in self.machines:
+            if machine.app.client_id == value and machine.last is not None:
+                self.wire.known.keep(machine.last)
         self.kills += 1
         key, token = f"fire-{self.kills}", bearer.tokens.access
         for _ in range(6):

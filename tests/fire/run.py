@@ -48,6 +48,7 @@ class Outcome:
     lines: int = 0
     killed: Counter[str] = field(default_factory=Counter)
     paused: Counter[str] = field(default_factory=Counter)
+    cuts: int = 0
     recoveries: list[Recovery] = field(default_factory=list)
     unready: list[str] = field(default_factory=list)
     history: History = field(default_factory=History)
@@ -110,7 +111,7 @@ class _Run:
         outcome.lines = self._writer.lines
         faults = self._faults
         outcome.killed, outcome.paused = faults.killed, faults.paused
-        outcome.recoveries = faults.recoveries
+        outcome.cuts, outcome.recoveries = faults.cuts, faults.recoveries
         outcome.unready += faults.unready
         outcome.history = history.read(self._writer.path)
         kafka, postgres = self._fleet.system.kafka, self._fleet.system.postgres

@@ -21,6 +21,7 @@ def summary(outcome: Outcome) -> Iterator[str]:
     yield f"decisions   {len(decisions)}: {_counted(verdicts)}"
     yield f"kills       {_counted(outcome.killed)}"
     yield f"pauses      {_counted(outcome.paused)}"
+    yield f"cuts        {outcome.cuts} times all connections of a service to PostgreSQL"
     yield f"events      {events} written, {records} recorded"
     yield from _recoveries(outcome)
     yield from (f"NOT READY   {line}" for line in outcome.unready)

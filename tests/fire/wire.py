@@ -27,14 +27,27 @@ class Tokens:
 
 @dataclass(slots=True)
 class Known:
-    """The access tokens that guards are asked about: the latest, and those that must be dead."""
+    """The access tokens that guards are asked about: the latest of each family and machine.
+
+    A dead family's stays until many younger ones came, so that guards are asked beyond any bound.
+    """
 
     most: int = 150
     living: dict[str, Tokens] = field(default_factory=dict)
 
     def add(self, tokens: Tokens) -> None:
-        """Remember one; the oldest is forgotten."""
+        """Remember one instead of its family's former; the oldest is forgotten."""
+        name = tokens.got.family or tokens.got.client
+        self.living.pop(name, None)
+        self.living[name] = tokens
+        self._shorten()
+
+    def keep(self, tokens: Tokens) -> None:
+        """Remember one beside its family's latest: it was revoked alone."""
         self.living[tokens.got.jti_hash] = tokens
+        self._shorten()
+
+    def _shorten(self) -> None:
         while len(self.living) > self.most:
             self.living.pop(next(iter(self.living)))
 
@@ -45,7 +58,7 @@ class Wire:
     def __init__(self, writer: Writer, known: Known, *, audience: str) -> None:
         self._writer = writer
         self._audience = audience
-        self._known = known
+        self.known = known
         self._http = httpx.AsyncClient(
             timeout=PATIENCE_SECONDS, limits=httpx.Limits(max_connections=200)
         )
@@ -76,7 +89,7 @@ class Wire:
         )
         self._writer.write(request)
         if tokens is not None and self._audience in claims_of(tokens.access)["aud"]:
-            self._known.add(tokens)
+            self.known.add(tokens)
         return request, tokens
 
     async def revoke(

@@ -39,10 +39,11 @@ class System:
     def more_issuers(self, count: int) -> Iterator[list[str]]:
         """Further replicas of the issuer, on the same database; their base URLs."""
         with ExitStack() as replicas:
-            yield [replicas.enter_context(self._issuer()) for _ in range(count)]
+            yield [replicas.enter_context(self.another_issuer())[0] for _ in range(count)]
 
     @contextmanager
-    def _issuer(self) -> Iterator[str]:
+    def another_issuer(self) -> Iterator[tuple[str, int]]:
+        """One further replica: its base URL and its process id."""
         port = free_port()
         environment = {**self.stack.environment("issuer"), "REVOCAST_ISSUER_PORT": str(port)}
         url = f"http://{LOOPBACK}:{port}"
@@ -52,7 +53,7 @@ class System:
         )
         try:
             until_sync(lambda: _is_ready(url), seconds=60)
-            yield url
+            yield url, process.pid
         finally:
             process.terminate()
             process.wait(30)

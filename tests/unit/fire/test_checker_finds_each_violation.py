@@ -9,7 +9,7 @@ import pytest
 from revocast_contracts.topics import DEAD_LETTER, SECURITY_SIGNALS, TOKEN_LIFECYCLE
 from tests.fire import history
 from tests.fire.checker import check
-from tests.fire.evidence import Stored
+from tests.fire.evidence import CREDENTIAL, Stored
 from tests.fire.history import Decision, Fault, Request, Writer
 from tests.support.sound_run import BEGAN, SoundRun, event_id, sound_run
 
@@ -250,6 +250,13 @@ def test_a_kill_leaves_younger_tokens_alone() -> None:
     run.tell("revocast.token.issued.v1", family="young", jti_hash=got.jti_hash)
     run.ask("young", 1, 40, "accepted")
     assert found(run) == []
+
+
+def test_a_hash_that_begins_like_a_token_is_none() -> None:
+    """A JWT and a refresh token are credentials, letters of one in a hash are not."""
+    assert CREDENTIAL.search(b'{"jti_hash": "gD6D_U6y3yAqG8qSeyJhAxirCPRWiaV367T"}') is None
+    assert CREDENTIAL.search(b'{"token": "eyJhbGciOiJ.eyJpc3MiOiJo.c2lnbmF0dXJl"}')
+    assert CREDENTIAL.search(b'{"token": "rvc_rt_k1.0.1.x"}')
 
 
 def test_a_history_is_read_as_it_was_written(tmp_path: Path) -> None:

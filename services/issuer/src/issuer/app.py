@@ -148,6 +148,7 @@ async def _tell_last_guesses(parts: Parts) -> None:
 
 def _background(parts: Parts, people: People, relay: Relay) -> Background:
     background = Background()
+    background.add("pulse", parts.pulse.beat)
     background.add("relay", relay.run)
     background.add("keys", parts.keyring.keep_fresh)
     background.add("guesses", parts.guesses.tell_each_minute)

@@ -1,6 +1,6 @@
 """What every endpoint works with; made once by `app.py`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from fastapi import Request
@@ -13,6 +13,7 @@ from issuer.usecases.guesses import Guesses
 from issuer.usecases.keyring import Keyring
 from issuer.usecases.known_clients import KnownClients
 from revocast import Feed
+from servicekit.pulse import Pulse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,7 @@ class Parts:
     id_token_alg: str
     access_token_alg: str
     trusted_proxies: int
+    pulse: Pulse = field(default_factory=Pulse)
 
     def origin(self, request: Request) -> Origin:
         """Where a request came from, hashed."""

@@ -42,9 +42,11 @@ async def token(parts: Parts, request: Request) -> JSONResponse:
     Raises:
         OAuthError: the refusal, after whatever it leaves behind was committed.
     """
+    _refuse_old(parts)
     form = await read_form(request)
     client = await authenticated(parts, request, form)
     grant = _grant(form, client)
+    _refuse_old(parts)
     outcome = await _decide(parts, request, client, grant, form)
     match outcome:
         case Minted():
@@ -64,6 +66,12 @@ async def token(parts: Parts, request: Request) -> JSONResponse:
             raise TemporarilyUnavailable(detail, retry_after=seconds)
         case _:
             assert_never(outcome)
+
+
+def _refuse_old(parts: Parts) -> None:
+    """Before anything is spent for a client that gave up while this process stood still."""
+    if parts.pulse.requests_may_be_old():
+        raise TemporarilyUnavailable("this process stood still", retry_after=1)
 
 
 def _grant(form: dict[str, str], client: Client) -> GrantType:
