@@ -47,27 +47,23 @@ def cast(system: BreakableSystem) -> Cast:
 
 
 async def _cast(system: BreakableSystem) -> Cast:
-    demo, before = system.demo, dict(os.environ)
+    demo = system.demo
     web = demo.clients["web"]
-    try:
-        async with issuer_admin(system.stack.environment("issuer")) as admin:
-            return Cast(
-                people=[await _person(admin, f"person{number}") for number in range(PEOPLE)],
-                apps=[await _app(admin, system, "web", number) for number in range(APPS)],
-                machines=[await _app(admin, system, "machine", n) for n in range(MACHINES)],
-                operator=demo.operator,
-                operators_app=App(
-                    client_id=web.client_id,
-                    secret=web.client_secret or "",
-                    redirect_uri=web.redirect_uri,
-                ),
-                issuer=demo.issuer,
-                audience=demo.urls["sample_api"],
-                revocation=demo.urls["revocation"],
-            )
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+    async with issuer_admin(system.stack.environment("issuer")) as admin:
+        return Cast(
+            people=[await _person(admin, f"person{number}") for number in range(PEOPLE)],
+            apps=[await _app(admin, system, "web", number) for number in range(APPS)],
+            machines=[await _app(admin, system, "machine", n) for n in range(MACHINES)],
+            operator=demo.operator,
+            operators_app=App(
+                client_id=web.client_id,
+                secret=web.client_secret or "",
+                redirect_uri=web.redirect_uri,
+            ),
+            issuer=demo.issuer,
+            audience=demo.urls["sample_api"],
+            revocation=demo.urls["revocation"],
+        )
 
 
 async def _person(admin: Admin, username: str) -> Person:

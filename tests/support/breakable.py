@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from devstack.errors import DevstackError
 from devstack.kafka import Kafka
 from devstack.postgres import Postgres
 from tests.support import kafka as kafka_parts
@@ -80,6 +81,8 @@ def breakable() -> Iterator[BreakableSystem]:
             kafka = kafka_parts.Server(broker.bootstrap)
             with standing_on(directory, postgres, kafka) as system:
                 yield BreakableSystem(system.stack, system.demo, postgres, kafka, broker, database)
+        except DevstackError as error:
+            raise DevstackError(f"{error}; {broker.fate()}") from error
         finally:
             broker.stop()
             database.stop()

@@ -35,7 +35,10 @@ def server(directory: Path) -> Iterator[Server]:
     try:
         yield Server(ours.bootstrap)
     finally:
+        fate = ours.fate()
+        lives = ours.alive()
         ours.stop()
+        assert lives, fate
 
 
 def which() -> str:

@@ -87,19 +87,14 @@ def standing_on(
 
 
 async def _seed(stack: Stack) -> Demo:
-    before = dict(os.environ)
-    try:
-        async with issuer_admin(stack.environment("issuer")) as admin:
-            return await seed(
-                admin.pool,
-                admin.people,
-                urls=stack.urls,
-                kafka_bootstrap=stack.kafka_bootstrap,
-                remembered=Remembered(stack.directory / "secrets" / "demo.json"),
-            )
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+    async with issuer_admin(stack.environment("issuer")) as admin:
+        return await seed(
+            admin.pool,
+            admin.people,
+            urls=stack.urls,
+            kafka_bootstrap=stack.kafka_bootstrap,
+            remembered=Remembered(stack.directory / "secrets" / "demo.json"),
+        )
 
 
 def _is_ready(url: str) -> bool:

@@ -1,4 +1,6 @@
+import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from devstack.errors import DevstackError
 from devstack.jars import kafka_jars, locked
 from devstack.kafka import JARS, Kafka
+from tests.support.deadlines import until_sync
 
 
 @pytest.fixture
@@ -49,6 +52,16 @@ async def test_records_outlive_the_broker(server: Kafka, end: str) -> None:
     getattr(server, end)()
     server.start()
     assert await read_one(server.bootstrap) == b"a record"
+
+
+def test_a_broker_that_somebody_killed_is_told_from_one_that_was_ended(server: Kafka) -> None:
+    """A lost broker names the signal and its last words; one that we ended is no mystery."""
+    assert server.fate() == "Apache Kafka runs"
+    os.kill(server.pid, signal.SIGKILL)
+    until_sync(lambda: not server.alive())
+    assert server.fate().startswith("Apache Kafka ended by itself (status -9): ")
+    server.stop()
+    assert server.fate() == "Apache Kafka was ended"
 
 
 async def test_another_run_reuses_the_data(server: Kafka, directory: Path) -> None:

@@ -2,8 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -44,8 +44,8 @@ async def issuer_admin(environment: Mapping[str, str] | None = None) -> AsyncIte
     Raises:
         OSError, asyncpg.PostgresError: its database can't be reached.
     """
-    os.environ.update(environment or {})
-    settings = load(IssuerSettings)
+    with _set(environment or {}):
+        settings = load(IssuerSettings)
     dsn = (settings.admin_database_url or settings.database_url).get_secret_value()
     pool = await create_pool(dsn, size=2, application_name="revocast command")
     passwords = Passwords()
@@ -60,6 +60,18 @@ async def issuer_admin(environment: Mapping[str, str] | None = None) -> AsyncIte
     finally:
         passwords.close()
         await pool.close()
+
+
+@contextmanager
+def _set(environment: Mapping[str, str]) -> Iterator[None]:
+    """Only while settings are read: what a process starts later must not inherit them."""
+    before = dict(os.environ)
+    os.environ.update(environment)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def administer(work: Callable[[Admin], Awaitable[T]]) -> T:

@@ -86,6 +86,17 @@ class Kafka:
         """Whether the process runs."""
         return self._child is not None and self._child.exit_status() is None
 
+    def fate(self) -> str:
+        """In words, whether it runs, or how it ended and what it said last."""
+        if self._child is None:
+            return "Apache Kafka was ended"
+        status = self._child.exit_status()
+        return (
+            "Apache Kafka runs"
+            if status is None
+            else f"Apache Kafka ended by itself (status {status}): {last_words(self.log)}"
+        )
+
     def start(self) -> None:
         """Start it and wait until it serves; nothing happens when it runs already.
 
