@@ -4,6 +4,7 @@ away meanwhile: promises 1, 2, 4 and 6 afterwards. Nobody touches anything but t
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import httpx
@@ -111,12 +112,11 @@ def _live(seen: Restored, database: Restorable) -> None:
 def _ask_meanwhile(seen: Restored) -> None:
     """Every replica reconnects, and then refuses: the log was not compared."""
     for at, issuer in enumerate(seen.issuers):
-        until_sync(lambda issuer=issuer: _why(issuer) is not None, seconds=60)  # type: ignore[misc]
+        until_sync(partial(_refuses, issuer), seconds=60)
         seen.why.append(_why(issuer) or "")
-        for name, chain in seen.chains.items():
+        for chain in seen.chains.values():
             seen.meanwhile["latest", seen.refresh(chain[-1], at=at).status_code] += 1
             seen.meanwhile["first", seen.refresh(chain[0], at=at).status_code] += 1
-            assert name
     seen.meanwhile["introspect", seen.introspect(seen.chains["honest"][-1]).status_code] += 1
 
 
@@ -154,6 +154,10 @@ def _ready(url: str) -> tuple[int, dict[str, Any]]:
     except httpx.HTTPError:
         return 0, {}
     return answer.status_code, answer.json()["checks"]
+
+
+def _refuses(issuer: str) -> bool:
+    return _why(issuer) is not None
 
 
 def _why(url: str) -> str | None:
