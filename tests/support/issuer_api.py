@@ -10,9 +10,9 @@ from hashlib import sha256
 from typing import Any
 
 import httpx
-from fastapi import FastAPI
 from pydantic import SecretStr
 
+from issuer.api.oauth_endpoints import OAuthEndpoints
 from issuer.api.parts import Parts
 from issuer.app import bare_app, make_parts, mount
 from issuer.domain.client import Client, GrantType, Resource
@@ -85,7 +85,7 @@ class HandFeed:
 class Api:
     """One issuer process."""
 
-    app: FastAPI
+    app: OAuthEndpoints
     parts: Parts
     people: People
     feed: HandFeed
@@ -152,7 +152,7 @@ def error(response: httpx.Response) -> tuple[int, str]:
     return response.status_code, response.json()["error"]
 
 
-def a_caller(app: FastAPI, base_url: str = ISSUER) -> httpx.AsyncClient:
+def a_caller(app: OAuthEndpoints, base_url: str = ISSUER) -> httpx.AsyncClient:
     """An HTTP client before an app; what the app raises is answered as a server would."""
     transport = httpx.ASGITransport(
         app=app, client=("192.0.2.1", 50_000), raise_app_exceptions=False
@@ -183,8 +183,9 @@ async def api_on(pool: Pool, url: str = ISSUER) -> AsyncIterator[Api]:
     feed = HandFeed()
     parts = make_parts(settings(url), pool, feed, poke=lambda: None)
     people = People(pool=pool, passwords=passwords, hash_key=HASH_KEY, poke=lambda: None)
-    app = bare_app(url)
-    mount(app, parts, people, cookie_key=COOKIE_KEY)
+    inner = bare_app(url)
+    mount(inner, parts, people, cookie_key=COOKIE_KEY)
+    app = OAuthEndpoints(inner, url)
     async with a_caller(app, url) as http:
         try:
             yield Api(app, parts, people, feed, http)

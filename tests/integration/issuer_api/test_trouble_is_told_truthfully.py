@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 import structlog
 
+from servicekit import correlation
 from servicekit.postgres import create_pool
 from tests.support.cable import Cable, cable
 from tests.support.issuer_api import API_SECRET, SECRET, Api, api_on, error, good
@@ -53,7 +54,7 @@ async def test_what_breaks_is_told_without_details(api: Api, path: str) -> None:
     """A failure nobody foresaw is 500 `server_error` and no more; the log has it by its id."""
     await api.pool.execute("ALTER TABLE client RENAME TO moved_away")
     form = {"grant_type": "refresh_token", "refresh_token": "x", "token": "x"}
-    with structlog.testing.capture_logs([structlog.contextvars.merge_contextvars]) as logged:
+    with structlog.testing.capture_logs([correlation.add_to_log]) as logged:
         response = await api.http.post(
             path, data=form, auth=("web", SECRET), headers={"X-Request-Id": "here"}
         )

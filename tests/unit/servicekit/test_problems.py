@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict
 from starlette.types import Receive, Scope, Send
 
+from servicekit import correlation
 from servicekit.correlation import CorrelationMiddleware
 from servicekit.problems import MEDIA_TYPE, Problem, install
 
@@ -77,7 +78,7 @@ async def test_a_problem_is_told_whole() -> None:
 @pytest.mark.parametrize("correlation_first", [True, False])
 async def test_the_unexpected_says_nothing(*, correlation_first: bool) -> None:
     """500 without detail; answer, header and log carry one id, in whatever order they were set."""
-    with structlog.testing.capture_logs([structlog.contextvars.merge_contextvars]) as logged:
+    with structlog.testing.capture_logs([correlation.add_to_log]) as logged:
         async with client(app(correlation_first=correlation_first)) as http:
             answer = await http.get("/broken", headers={"X-Request-Id": "here"})
     assert answer.status_code == 500

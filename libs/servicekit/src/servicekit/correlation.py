@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-import structlog
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.types import EventDict, WrappedLogger
 
 from revocast_contracts.envelope import uuid7
 
@@ -29,10 +29,23 @@ def bind(name: str) -> Iterator[None]:
     """Do something under an id; the log shows it."""
     token = _current.set(name)
     try:
-        with structlog.contextvars.bound_contextvars(correlation_id=name):
-            yield
+        yield
     finally:
         _current.reset(token)
+
+
+def add_to_log(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """structlog's processor: a line that is logged under an id carries it."""
+    current = _current.get()
+    if current is not None:
+        event.setdefault("correlation_id", current)
+    return event
+
+
+def of(scope: Scope) -> str:
+    """The id of a request from here on: the caller's if it is well-formed, else a new one."""
+    chosen: str = scope.setdefault(SCOPE_KEY, _sent(scope) or str(uuid7()))
+    return chosen
 
 
 class CorrelationMiddleware:
@@ -46,8 +59,7 @@ class CorrelationMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        name = _sent(scope) or str(uuid7())
-        scope[SCOPE_KEY] = name
+        name = of(scope)
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -6,7 +6,7 @@ import sys
 import structlog
 from structlog.types import EventDict, WrappedLogger
 
-from servicekit import tracebacks
+from servicekit import correlation, tracebacks
 
 _CHATTY = ("aiokafka", "httpx", "httpcore")
 """They tell at INFO what only their own developers want to know."""
@@ -21,7 +21,7 @@ def configure(service: str, level: str) -> None:
 
     least = logging.getLevelNamesMapping()[level]
     shared: list[structlog.types.Processor] = [
-        structlog.contextvars.merge_contextvars,
+        correlation.add_to_log,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", key="time"),
         name_service,

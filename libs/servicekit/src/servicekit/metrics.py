@@ -1,7 +1,8 @@
 """Every metric of the services, by name: kind, labels, and what it means to an operator."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from functools import lru_cache
+from typing import Literal, TypeVar
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -56,6 +57,8 @@ METRICS: dict[Name, _Metric] = {
     "revocast_ready": _Metric("gauge", "1 when the check passes, by check.", ("check",)),
 }
 
+Kind = TypeVar("Kind", Counter, Gauge, Histogram)
+
 _counters = {n: Counter(n, m.meaning, m.labels) for n, m in METRICS.items() if m.kind == "counter"}
 _gauges = {n: Gauge(n, m.meaning, m.labels) for n, m in METRICS.items() if m.kind == "gauge"}
 _histograms = {
@@ -67,17 +70,20 @@ _histograms = {
 
 def increment(name: Name, amount: float = 1, **labels: str) -> None:
     """Count something."""
-    counter = _counters[name]
-    (counter.labels(**labels) if labels else counter).inc(amount)
+    _labelled(_counters[name], tuple(labels.items())).inc(amount)
 
 
 def set_gauge(name: Name, value: float, **labels: str) -> None:
     """Say how something stands."""
-    gauge = _gauges[name]
-    (gauge.labels(**labels) if labels else gauge).set(value)
+    _labelled(_gauges[name], tuple(labels.items())).set(value)
 
 
 def observe(name: Name, value: float, **labels: str) -> None:
     """Note how long, or how much, something was."""
-    histogram = _histograms[name]
-    (histogram.labels(**labels) if labels else histogram).observe(value)
+    _labelled(_histograms[name], tuple(labels.items())).observe(value)
+
+
+@lru_cache(maxsize=1024)
+def _labelled(metric: Kind, labels: tuple[tuple[str, str], ...]) -> Kind:
+    """Finding it by its labels each time would cost more than counting."""
+    return metric.labels(**dict(labels)) if labels else metric

@@ -1,6 +1,6 @@
 """Errors of the HTTP APIs as RFC 9457 problems; nothing unexpected tells more than that it was."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -20,9 +20,6 @@ MOST_ERRORS = 20
 RETRY_AFTER_SECONDS = 1
 ANSWERED = "servicekit.answered"
 """Set in the ASGI scope when an exception was logged and answered whole."""
-
-UNEXPECTED = "servicekit.unexpected"
-"""Set in the ASGI scope by an endpoint whose errors have another form: () -> its answer of 500."""
 
 _log = structlog.get_logger()
 
@@ -107,7 +104,7 @@ class LastResort:
             # The correlation middleware may stand inside of us: its binding is gone by now.
             name = scope.get(correlation.SCOPE_KEY) or correlation.correlation_id()
             with correlation.bind(name):
-                answer = _unexpected(error, scope)
+                answer = _unexpected(error)
                 answer.headers[correlation.HEADER] = name
             if not started:  # else the server cuts the connection: half an answer is none
                 await answer(scope, receive, send)
@@ -115,16 +112,18 @@ class LastResort:
             raise
 
 
-def _unexpected(error: Exception, scope: Scope) -> JSONResponse:
+def log_unexpected(error: Exception) -> None:
+    """What only the log is told, under the request's id."""
+    _log.error("unexpected", error=type(error).__name__, exc_info=error)
+
+
+def _unexpected(error: Exception) -> JSONResponse:
     if isinstance(error, UNAVAILABLE):
         _log.warning("database unavailable", exc_info=error)
         again = {"Retry-After": str(RETRY_AFTER_SECONDS)}
         return response(Problem(503, "This can't be done now; try again.", headers=again))
-    _log.error("unexpected", error=type(error).__name__, exc_info=error)
-    own: Callable[[], JSONResponse] | None = scope.get(UNEXPECTED)
-    return (
-        own() if own else response(Problem(500, "Something went wrong here, not with the request."))
-    )
+    log_unexpected(error)
+    return response(Problem(500, "Something went wrong here, not with the request."))
 
 
 def _mistake(error: Mapping[str, Any]) -> dict[str, str]:

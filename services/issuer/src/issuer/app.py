@@ -44,7 +44,7 @@ FORGOTTEN_EVERY_SECONDS = 300.0
 NOT_LEVEL = "the database has not been compared with the log, or is catching up: nothing is issued"
 
 
-def create_app(settings: IssuerSettings) -> FastAPI:
+def create_app(settings: IssuerSettings) -> OAuthEndpoints:
     """The issuer: endpoints, pages, relay and feed, all inside the app's lifespan."""
 
     @asynccontextmanager
@@ -77,13 +77,12 @@ def create_app(settings: IssuerSettings) -> FastAPI:
             await stack.enter_async_context(background.running())
             yield
 
-    return bare_app(settings.url, lifespan=lifespan)
+    return OAuthEndpoints(bare_app(settings.url, lifespan=lifespan), settings.url)
 
 
 def bare_app(issuer: str, *, lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
     """An app without endpoints: what surrounds every request and answers what goes wrong."""
     app = FastAPI(title="Revocast issuer", lifespan=lifespan, openapi_url=None)
-    app.add_middleware(OAuthEndpoints, issuer=issuer)  # innermost: all others stand around it
     problems.install(app)
     answers.install(app)
     app.add_middleware(OpenEndpoints, prefix=path_of(issuer))

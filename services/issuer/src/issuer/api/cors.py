@@ -4,6 +4,16 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 PATHS = ("/token", "/revoke", "/userinfo")
+EXPOSED = ["WWW-Authenticate", "Retry-After", "X-Request-Id"]
+"""Headers that a script may read."""
+
+VARIES = {"Vary": "Origin"}
+EXPOSED_TO_SCRIPTS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": ", ".join(EXPOSED),
+}
+"""What an open endpoint tells a browser, for those that are answered before the middleware."""
+
 WELL_KNOWN = "/.well-known/"
 
 
@@ -25,7 +35,7 @@ class OpenEndpoints:
             allow_origins=["*"],
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type"],
-            expose_headers=["WWW-Authenticate", "Retry-After", "X-Request-Id"],
+            expose_headers=EXPOSED,
             max_age=3600,
         )
 

@@ -11,12 +11,17 @@ ALWAYS = {
 OVER_TLS = {"Strict-Transport-Security": "max-age=31536000; includeSubDomains"}
 
 
+def always(*, secure: bool) -> dict[str, str]:
+    """The headers of every answer; `secure` says that we are on https."""
+    return ALWAYS | (OVER_TLS if secure else {})
+
+
 class SecurityHeaders:
-    """Adds the headers that an answer does not have yet; `secure` says that we are on https."""
+    """Adds those of `always` that an answer does not have yet."""
 
     def __init__(self, app: ASGIApp, *, secure: bool) -> None:
         self.app = app
-        self._headers = ALWAYS | (OVER_TLS if secure else {})
+        self._headers = always(secure=secure)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""

@@ -2,11 +2,14 @@
 
 import hmac
 from base64 import urlsafe_b64encode
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from issuer.domain.authorization import Origin
 
 LONGEST_USER_AGENT = 1024
+REMEMBERED = 4096
+"""Callers whose hashes are at hand: most requests come from few of them, again and again."""
 
 
 def client_address(
@@ -23,6 +26,7 @@ def client_address(
     return hops[-trusted_proxies] if len(hops) >= trusted_proxies else peer
 
 
+@lru_cache(maxsize=REMEMBERED)
 def origin(address: str | None, user_agent: str | None, key: bytes) -> Origin:
     """An address, a user agent and PERSONAL_DATA_HASH_KEY -> what may be stored of them.
 
