@@ -17,6 +17,14 @@ from cli.seed import Remembered, seed
 from cli.story import Step, Story, StoryFailedError
 from devstack.stack import Stack
 
+TRY = {
+    "issuer": "/.well-known/openid-configuration",
+    "revocation": "/revocations (for operators: revocast revoke)",
+    "audit": "/records (for operators: revocast audit records)",
+    "sample_api": "/public, and /orders with a token",
+}
+"""Where there is something to see: the addresses alone have no page."""
+
 
 @contextmanager
 def running(console: Console) -> Iterator[tuple[Stack, Demo]]:
@@ -54,7 +62,7 @@ def serve(demo: Demo, console: Console) -> None:
     """Keep serving until Ctrl-C or SIGTERM."""
     console.print()
     for name, url in demo.urls.items():
-        console.print(f"  {name.replace('_', ' '):<12} {url}", highlight=False)
+        console.print(f"  {name.replace('_', ' '):<12} {url}{TRY.get(name, '')}", highlight=False)
     console.print(f"  {'demo':<12} {PATH} (clients, people, passwords)", highlight=False)
     console.print("\nserving; Ctrl-C ends everything", highlight=False)
     with contextlib.suppress(KeyboardInterrupt):
