@@ -1,4 +1,7 @@
-"""`make fire SEED=.. MINUTES=.. KILLS=..`: random faults under load for as long as asked."""
+"""`make fire SEED=.. MINUTES=.. KILLS=..`: random faults under load for as long as asked.
+
+`make fire-recovery` kills one process at a time and says what each recovery waited for.
+"""
 
 import argparse
 import contextlib
@@ -22,6 +25,9 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--every", type=float, default=1.5, help="seconds between faults, mean")
+    parser.add_argument(
+        "--one-by-one", nargs="*", metavar="NAME", help="one kill at a time, of these or all"
+    )
     parser.add_argument("--check", type=Path, help="only check again what a run left there")
     asked = parser.parse_args()
     if asked.check is not None:
@@ -29,21 +35,31 @@ def main() -> int:
         _say("\n".join([*map(str, found), f"violations  {len(found)}"]))
         return 1 if found else 0
     seed = secrets.randbelow(1_000_000) if asked.seed is None else asked.seed
-    again = f"make fire SEED={seed} MINUTES={asked.minutes:g} KILLS={asked.kills}"
-    _say(f"seed {seed}; again: {again} EVERY={asked.every:g}")
+    again = f"seed {seed}; again: {_again(asked, seed)}"
+    _say(again)
     plan = Plan(
         seed=seed,
         minutes=asked.minutes,
         kills=asked.kills,
         directory=PLACE / str(seed),
         every=asked.every,
+        one_by_one=asked.one_by_one is not None,
+        only=tuple(asked.one_by_one or ()),
         say=_say,
     )
     outcome = run(plan)
-    lines = [*summary(outcome), f"seed          {seed}; again: {again} EVERY={asked.every:g}"]
+    lines = [*summary(outcome), again]
     (plan.directory / "summary.txt").write_text("\n".join(lines) + "\n")
     _say("\n".join(lines))
     return 1 if outcome.violations or outcome.unready else 0
+
+
+def _again(asked: argparse.Namespace, seed: int) -> str:
+    same = f"SEED={seed} MINUTES={asked.minutes:g} KILLS={asked.kills}"
+    if asked.one_by_one is None:
+        return f"make fire {same} EVERY={asked.every:g}"
+    only = " ".join(asked.one_by_one)
+    return f"make fire-recovery {same}" + (f' ONLY="{only}"' if only else "")
 
 
 def _say(line: str) -> None:

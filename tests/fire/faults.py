@@ -22,11 +22,12 @@ PATIENCE_SECONDS = 60.0
 @dataclass(frozen=True, slots=True)
 class Recovery:
     """How long a killed process took to be ready; `alone`: nothing else was done meanwhile to it
-    or to a server."""
+    or to a server. `waited_for` is the last thing that was missing, where somebody looked."""
 
     target: str
     seconds: float
     alone: bool
+    waited_for: str = ""
 
 
 @dataclass(slots=True)

@@ -87,16 +87,27 @@ class Fleet:
         return not wanted
 
     async def _is_ready(self, wire: httpx.AsyncClient, name: str) -> bool:
+        return await self.lacks(wire, name) is None
+
+    async def lacks(self, wire: httpx.AsyncClient, name: str) -> str | None:
+        """Why a service is not ready, in its own words; None when it is."""
         if not self.alive(name):
             self.gave_up[name] += 1
             await self.start(name)
-        return await _ready(wire, self.services[name].url)
+        try:
+            answer = await wire.get(f"{self.services[name].url}/readyz")
+        except httpx.HTTPError as error:
+            return type(error).__name__
+        if answer.status_code == 200:
+            return None
+        checks: dict[str, str] = answer.json()["checks"]
+        return ", ".join(f"{check}: {why}" for check, why in checks.items() if why != "ok")
 
-
-async def _ready(wire: httpx.AsyncClient, url: str) -> bool:
-    with contextlib.suppress(httpx.HTTPError):
-        return (await wire.get(f"{url}/readyz")).status_code == 200
-    return False
+    async def lacking(self, wire: httpx.AsyncClient) -> dict[str, str]:
+        """Why not, by name, for all that are not ready; asked at once."""
+        answers = await asyncio.gather(*[self.lacks(wire, name) for name in self.services])
+        found = zip(self.services, answers, strict=True)
+        return {name: why for name, why in found if why is not None}
 
 
 @contextmanager

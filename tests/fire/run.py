@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from tests.fire import evidence, history
@@ -19,6 +20,7 @@ from tests.fire.faults import Faults, Recovery
 from tests.fire.fleet import Fleet, standing
 from tests.fire.foes import Endings, Machine
 from tests.fire.history import History, Writer
+from tests.fire.one_by_one import OneByOne
 from tests.fire.people import Device
 from tests.fire.resource_servers import STALENESS_SECONDS, ResourceServer
 from tests.fire.violations import Violation
@@ -30,13 +32,19 @@ DEVICES = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How long and how hard; every random choice comes from `seed`."""
+    """How long and how hard; every random choice comes from `seed`.
+
+    `one_by_one`: each kill waits until all has been ready for a while; `only` these, by their
+    names' beginnings.
+    """
 
     seed: int
     minutes: float
     kills: int
     directory: Path
     every: float = 1.5
+    one_by_one: bool = False
+    only: tuple[str, ...] = ()
     say: Callable[[str], None] = print
 
 
@@ -84,15 +92,7 @@ class _Run:
         ]
         self._servers = [self._server(n, each) for n, each in enumerate(STALENESS_SECONDS)]
         self._endings = self._foes()
-        self._faults = Faults(
-            fleet=fleet,
-            writer=self._writer,
-            dice=self._dice("faults"),
-            over=self._over,
-            kills=plan.kills,
-            every=plan.every,
-            say=plan.say,
-        )
+        self._faults = self._draw_faults()
 
     async def all(self) -> Outcome:
         """Rage, rest, check."""
@@ -197,6 +197,19 @@ class _Run:
             known=self._known,
             dice=self._dice(f"guard-{number}"),
             over=self._quiet,
+        )
+
+    def _draw_faults(self) -> Faults:
+        plan = self._plan
+        kind = partial(OneByOne, only=plan.only) if plan.one_by_one else Faults
+        return kind(
+            fleet=self._fleet,
+            writer=self._writer,
+            dice=self._dice("faults"),
+            over=self._over,
+            kills=plan.kills,
+            every=plan.every,
+            say=plan.say,
         )
 
     def _foes(self) -> Endings:

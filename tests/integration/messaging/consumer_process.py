@@ -1,4 +1,4 @@
-"""A consumer in a process of its own: arguments are the DSN and the broker."""
+"""A consumer in a process of its own: arguments are the DSN, the broker, group, seat."""
 
 import asyncio
 import sys
@@ -7,9 +7,9 @@ from servicekit.postgres import create_pool
 from tests.integration.messaging.support import a_consumer, running
 
 
-async def main(dsn: str, bootstrap: str) -> None:
+async def main(dsn: str, bootstrap: str, group: str = "test", seat: str | None = None) -> None:
     pool = await create_pool(dsn, size=4, application_name="consumer process")
-    async with running(a_consumer(pool, bootstrap).run):
+    async with running(a_consumer(pool, bootstrap, group=group, seat=seat).run):
         await asyncio.Event().wait()
 
 

@@ -65,7 +65,12 @@ def a_relay(pool: Pool, bootstrap: str) -> Relay:
 
 
 def a_consumer(
-    pool: Pool, bootstrap: str, *, group: str = "test", handle: Handler | None = None
+    pool: Pool,
+    bootstrap: str,
+    *,
+    group: str = "test",
+    handle: Handler | None = None,
+    seat: str | None = None,
 ) -> Consumer:
     """A consumer of token-lifecycle whose handler writes down what it got."""
     return Consumer(
@@ -75,6 +80,7 @@ def a_consumer(
         topics=(TOKEN_LIFECYCLE,),
         handle=handle or write_down,
         quiet=timedelta(seconds=10),
+        seat=seat,
     )
 
 

@@ -186,9 +186,10 @@ class Kafka:
             "transaction.state.log.min.isr": "1",
             "share.coordinator.state.topic.replication.factor": "1",
             "share.coordinator.state.topic.min.isr": "1",
-            # A killed broker is let in again only when its old session has passed (9 s by default).
-            "broker.session.timeout.ms": "5000",
-            "broker.heartbeat.interval.ms": "1000",
+            # A killed broker is let in again only when its old session has passed (9 s by default):
+            # most of its restart. A stall of 3 s would only fence it until its next heartbeat.
+            "broker.session.timeout.ms": "3000",
+            "broker.heartbeat.interval.ms": "500",
             **self._settings,
         }
         lines = "".join(f"{name}={value}\n" for name, value in settings.items())

@@ -32,6 +32,16 @@ async def start(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
         raise
 
 
+def leave_seat(consumer: AIOKafkaConsumer) -> None:
+    """Let `stop_consumer` leave the group also where the consumer has a seat.
+
+    aiokafka keeps the seat then, so that others would wait for the session to run out.
+    """
+    coordinator = consumer._coordinator  # noqa: SLF001 -- there is no public way
+    if coordinator is not None:
+        coordinator._group_instance_id = None  # noqa: SLF001 -- there is no public way
+
+
 async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
     """Leave the group if the broker answers, and close the connections."""
     if await _ends_well(consumer.stop()):

@@ -21,7 +21,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from messaging import metrics, positions
-from messaging.clients import start, stop_consumer
+from messaging.clients import leave_seat, start, stop_consumer
 from messaging.dead_letter import letter
 from messaging.dead_letter_limit import DeadLetterLimit, TooManyDeadLettersError
 from messaging.intake import Intake, Received, Taken
@@ -52,7 +52,8 @@ WORTH_GATHERING = 256 * 1024
 """Bytes that a consumer that gathers gets at once: several of its batches."""
 
 SESSION_MS = 6_000
-"""The shortest that brokers take by default: a group waits so long for a member that was killed."""
+"""The shortest that brokers take by default (group.min.session.timeout.ms): the partitions of a
+member that was killed lie idle for so long, unless it comes back to its seat before."""
 
 HINTED_EVERY = 1.0
 """Seconds between two commits to Kafka: its tools show how far we are, our positions decide."""
@@ -86,6 +87,8 @@ class Consumer:
     `committed` is called after each commit: what a batch has written to an outbox can go out.
     `gather` is how long the broker may hold records back so that more come at once: for a consumer
     that no request waits for.
+    `seat` names this member for as long as it may be started again (`group.instance.id`): whoever
+    comes back to a seat has its partitions at once, and nobody else is rebalanced.
     """
 
     def __init__(
@@ -99,6 +102,7 @@ class Consumer:
         quiet: timedelta | None = None,
         committed: Callable[[], None] = lambda: None,
         gather: timedelta = timedelta(0),
+        seat: str | None = None,
     ) -> None:
         self._pool = pool
         self._bootstrap = bootstrap
@@ -108,6 +112,7 @@ class Consumer:
         self._quiet = quiet
         self._committed = committed
         self._gather = gather
+        self._seat = seat
         self._limit = DeadLetterLimit()
         self._progress = _Progress()
         self._hints: dict[TopicPartition, int] = {}
@@ -161,6 +166,7 @@ class Consumer:
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._bootstrap,
             group_id=self._group,
+            group_instance_id=self._seat,
             client_id=self._group,
             enable_auto_commit=False,
             auto_offset_reset="none",
@@ -175,6 +181,9 @@ class Consumer:
             async with asyncio.timeout(30):
                 await start(consumer)
             yield consumer, listener
+        except asyncio.CancelledError:  # the process ends: others may have its partitions at once
+            leave_seat(consumer)
+            raise
         finally:
             await stop_consumer(consumer)
 

@@ -19,6 +19,7 @@ from audit.store import partitions
 from audit.usecases.tend_partitions import tend_partitions
 from messaging import MIGRATIONS as MESSAGING_MIGRATIONS
 from messaging.consume import TROUBLE, Consumer
+from messaging.seat import seat
 from messaging.topics import ensure_topics
 from revocast import Guard, policies
 from servicekit.correlation import CorrelationMiddleware
@@ -123,6 +124,7 @@ def _background(settings: AuditSettings, pool: Pool, guard: Guard, health: Healt
         topics=TOPICS,
         handle=record_events,
         quiet=QUIET,
+        seat=seat(settings.port),
         gather=GATHER,
     )
     background = Background()

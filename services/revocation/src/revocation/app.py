@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from messaging.consume import TROUBLE, Consumer
 from messaging.level import is_level
 from messaging.relay import Relay
+from messaging.seat import seat
 from messaging.topics import ensure_topics
 from revocast import Guard, policies
 from revocast_contracts.topics import TOKEN_LIFECYCLE
@@ -94,6 +95,7 @@ def _wire(app: FastAPI, settings: RevocationSettings, pool: Pool, guard: Guard) 
         topics=(TOKEN_LIFECYCLE,),
         handle=handler,
         quiet=QUIET,
+        seat=seat(settings.port),
         committed=relay.poke,
     )
     background = Background()
