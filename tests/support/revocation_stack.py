@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
@@ -179,6 +179,11 @@ def a_service(dsn: str, bootstrap: str, issuer_url: str) -> Iterator[Service]:
 
 async def read_all(bootstrap: str, topic: Topic) -> list[Event]:
     """Every event that stands on a topic now, per partition in order, duplicates and all."""
+    return [codec.decode(record.value) for record in await read_records(bootstrap, topic)]
+
+
+async def read_records(bootstrap: str, topic: Topic) -> list[ConsumerRecord]:
+    """The records of these events."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=None)
     places = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
     await consumer.start()
@@ -186,11 +191,11 @@ async def read_all(bootstrap: str, topic: Topic) -> list[Event]:
         consumer.assign(places)
         await consumer.seek_to_beginning()
         ends = await consumer.end_offsets(places)
-        events: list[Event] = []
+        found: list[ConsumerRecord] = []
         async with asyncio.timeout(60):
             while any([await consumer.position(place) < ends[place] for place in places]):
                 for records in (await consumer.getmany(timeout_ms=500)).values():
-                    events += [codec.decode(record.value) for record in records]
-        return events
+                    found += records
+        return found
     finally:
         await consumer.stop()

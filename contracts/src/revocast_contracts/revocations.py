@@ -30,10 +30,11 @@ class EntryCause(StrEnum):
 
 
 class RevocationEntry(Data):
-    """One selector that is dead. The record's key is selector and entry id.
+    """One selector that is dead. The record's key is selector, entry id and state.
 
-    A key's value changes only from pending to applied, so an old publisher that wakes up late can
-    never win compaction with an older truth. Readers keep the maximum per selector.
+    An entry changes only from pending to applied, and readers keep the maximum per selector. A
+    publisher that was paused may send its pending record after the applied one: under a key of its
+    own it can't take the applied one's place in compaction.
     """
 
     event_type: ClassVar[str] = "revocast.revocation.entry.v1"

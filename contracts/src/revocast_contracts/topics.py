@@ -117,7 +117,7 @@ SECURITY_SIGNALS = Topic(
 )
 REVOCATIONS = Topic(
     noun="revocations",
-    key="selector and entry id",
+    key="selector, entry id and state",
     partitions=1,
     compacted=True,
     retention=REVOCATIONS_RETENTION,

@@ -159,7 +159,7 @@ def record(data: Data, *, epoch: int = 1, seq: int = 0) -> tuple[bytes, bytes]:
     """Key and value as the revocation service's relay writes them."""
     match data:
         case RevocationEntry():
-            key = f"{data.selector}|{data.entry_id}"
+            key = f"{data.selector}/{data.entry_id}/{data.state}"
         case _:
             key = "watermark"
     draft = Draft(key=key, subject=key, time=datetime.now(UTC), correlation_id="test", data=data)

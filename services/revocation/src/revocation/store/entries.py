@@ -178,9 +178,9 @@ async def read_entry(connection: Connection, entry_id: str) -> RevocationEntry |
 
 
 def draft(entry: RevocationEntry, *, time: datetime, correlation_id: str) -> Draft:
-    """An entry -> its event; the key is selector and entry id."""
+    """An entry -> its event; the key is selector, entry id and state."""
     return Draft(
-        key=f"{entry.selector}/{entry.entry_id}",
+        key=f"{entry.selector}/{entry.entry_id}/{entry.state}",
         subject=str(entry.selector),
         time=time,
         correlation_id=correlation_id,
