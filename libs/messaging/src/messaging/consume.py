@@ -29,6 +29,7 @@ from messaging.positions import Place
 from messaging.postgres import Connection, Pool
 from messaging.rebalance import SeekToPositions
 from messaging.sender import Sender, UnsentError
+from messaging.silence import Silence
 from revocast_contracts.topics import Topic
 
 __all__ = ["TROUBLE", "Consumer", "Handler", "Received", "TooManyDeadLettersError"]
@@ -41,6 +42,9 @@ Batches: TypeAlias = dict[Place, list[ConsumerRecord]]
 
 LARGEST_BATCH = 500
 """Records in one transaction: some ten milliseconds of work."""
+
+POLL_SECONDS = 1.0
+"""How long one look for records waits; longer only where the process itself stood still."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
 """Seconds before a batch is tried again, at first and at most; jittered."""
@@ -82,8 +86,8 @@ class _Progress:
 class Consumer:
     """Consumes topics as one member of a group; `handle` gets each batch inside a transaction.
 
-    `quiet` is how long all topics together may be silent before the connection is thought dead and
-    is made anew: set it where a topic carries watermarks, aiokafka does not notice by itself.
+    `quiet` is how long a partition that carries watermarks may be silent before its connection is
+    thought dead and all is made anew: aiokafka does not notice by itself.
     `committed` is called after each commit: what a batch has written to an outbox can go out.
     `gather` is how long the broker may hold records back so that more come at once: for a consumer
     that no request waits for.
@@ -144,17 +148,18 @@ class Consumer:
         self._hints.clear()
         intake = Intake()
         async with self._consumer(intake) as (consumer, listener):
-            heard_at = hinted_at = time.monotonic()
+            silence = Silence(self._topics, self._quiet) if self._quiet else None
+            hinted_at = time.monotonic()
             while True:
+                began = time.monotonic()
                 batches = await self._poll(consumer, intake)
                 if listener.failed is not None:
                     raise TimeoutError(f"positions were not read: {listener.failed}")
                 now = self._progress.polled_at = time.monotonic()
+                if silence is not None:
+                    _hear(silence, min(now - began, POLL_SECONDS), consumer, batches)
                 if batches:
-                    heard_at = now
                     await self._work_off(consumer, intake, batches)
-                elif self._quiet and now - heard_at > self._quiet.total_seconds():
-                    raise TimeoutError("nothing heard, not even a watermark")
                 if now - hinted_at > HINTED_EVERY:
                     hinted_at = now
                     await self._hint(consumer)
@@ -198,7 +203,9 @@ class Consumer:
     async def _poll(self, consumer: AIOKafkaConsumer, intake: Intake) -> Batches:
         """What arrived, without partitions that turned out to be another log."""
         try:
-            arrived = await consumer.getmany(timeout_ms=1000, max_records=LARGEST_BATCH)
+            arrived = await consumer.getmany(
+                timeout_ms=int(POLL_SECONDS * 1000), max_records=LARGEST_BATCH
+            )
         except NoOffsetForPartitionError:  # just assigned: its position is still being read
             return {}
         except OffsetOutOfRangeError as error:
@@ -311,3 +318,10 @@ class Consumer:
             with contextlib.suppress(KafkaError, TimeoutError):
                 async with asyncio.timeout(1):
                     await consumer.commit(hints)
+
+
+def _hear(silence: Silence, seconds: float, consumer: AIOKafkaConsumer, batches: Batches) -> None:
+    assigned = [(tp.topic, tp.partition) for tp in consumer.assignment()]
+    silent = silence.listened(seconds, to=assigned, heard=batches)
+    if silent:
+        raise TimeoutError(f"not even a watermark heard of {sorted(silent)}")
