@@ -7,7 +7,7 @@ DEVSTACK = env PYTHONPATH=libs/devstack/src VENV_DIR=$(VENV_DIR) $(PYTHON) -m
 MEMBERS = contracts/src libs/*/src services/*/src
 
 .PHONY: help setup run story test test-real test-all lint format types imports contracts lock clean \
-	bench-revocation bench fire fire-recovery ci python run-environment dev-environment
+	bench-revocation bench fire fire-recovery fire-outage ci python run-environment dev-environment
 
 help: python ## This list.
 	@$(PYTHON) -c "import re; print(*('%-18s%s' % found for found in re.findall(r'(?m)^([a-z-]+):.*?## (.*)', open('Makefile').read())), sep='\n')"
@@ -64,6 +64,9 @@ fire: dev-environment ## Random kills under load, promises checked: SEED=, MINUT
 fire-recovery: dev-environment ## One kill at a time, until all is ready and stays so: SEED=, KILLS=9, ONLY="kafka audit".
 	@exec $(VENV) -m tests.fire $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),10) \
 		--kills $(or $(KILLS),9) --one-by-one $(ONLY)
+
+fire-outage: dev-environment ## Kafka is away under load, and how soon afterwards all is enforced: SEED=, SECONDS=60.
+	@exec $(VENV) -m tests.fire $(if $(SEED),--seed $(SEED)) --outage $(or $(SECONDS),60)
 
 ci: ## What the pipeline runs, whole: checks and both test tiers in an environment of its own.
 	@exec .ci/run

@@ -1,6 +1,7 @@
 """`make fire SEED=.. MINUTES=.. KILLS=..`: random faults under load for as long as asked.
 
-`make fire-recovery` kills one process at a time and says what each recovery waited for.
+`make fire-recovery` kills one process at a time and says what each recovery waited for;
+`make fire-outage` takes Kafka away for a minute and says how soon all is as it should be.
 """
 
 import argparse
@@ -28,6 +29,9 @@ def main() -> int:
     parser.add_argument(
         "--one-by-one", nargs="*", metavar="NAME", help="one kill at a time, of these or all"
     )
+    parser.add_argument(
+        "--outage", type=float, metavar="SECONDS", help="nothing but so long without Kafka"
+    )
     parser.add_argument("--check", type=Path, help="only check again what a run left there")
     asked = parser.parse_args()
     if asked.check is not None:
@@ -44,6 +48,7 @@ def main() -> int:
         directory=PLACE / str(seed),
         every=asked.every,
         one_by_one=asked.one_by_one is not None,
+        outage=asked.outage,
         only=tuple(asked.one_by_one or ()),
         say=_say,
     )
@@ -55,6 +60,8 @@ def main() -> int:
 
 
 def _again(asked: argparse.Namespace, seed: int) -> str:
+    if asked.outage is not None:
+        return f"make fire-outage SEED={seed} SECONDS={asked.outage:g}"
     same = f"SEED={seed} MINUTES={asked.minutes:g} KILLS={asked.kills}"
     if asked.one_by_one is None:
         return f"make fire {same} EVERY={asked.every:g}"

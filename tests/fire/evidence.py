@@ -137,14 +137,14 @@ def kept(directory: Path) -> Evidence:
     return evidence
 
 
-async def unrecorded(postgres: Server) -> int:
-    """How many events were committed and are no record yet."""
+async def unrecorded(postgres: Server) -> set[str]:
+    """The ids of events that were committed and are no record yet."""
     written: set[str] = set()
     for database in DATABASES:
         query = "SELECT event_id::text FROM outbox WHERE topic <> $1"
         written |= {row[0] for row in await _rows(postgres, database, query, REVOCATIONS.noun)}
     rows = await _rows(postgres, "revocast_audit", "SELECT event_id::text FROM record")
-    return len(written - {row[0] for row in rows})
+    return written - {row[0] for row in rows}
 
 
 async def _rows(

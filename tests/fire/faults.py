@@ -46,6 +46,7 @@ class Faults:
     cuts: int = 0
     recoveries: list[Recovery] = field(default_factory=list)
     unready: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     _busy: set[str] = field(default_factory=set)
     _disturbances: int = 0
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)

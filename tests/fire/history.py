@@ -111,6 +111,10 @@ class Writer:
         """What a guard promises when it is ready."""
         self._line("bound", {"guard": guard, "seconds": seconds})
 
+    def flush(self) -> None:
+        """What was written can be read."""
+        self._file.flush()
+
     def close(self) -> None:
         """Nothing more is written."""
         self._file.close()

@@ -46,7 +46,7 @@ class ResourceServer:
         """Until it is over, some minutes as one guard, then as the next."""
         while not self.over.is_set():
             lasts = now() + self.dice.uniform(20, 90)
-            async with self._made() as guard:
+            async with self.made() as guard:
                 self._guard = guard
                 while now() < lasts and not self.over.is_set():
                     self._note(ready=guard.ready)
@@ -57,7 +57,7 @@ class ResourceServer:
     async def ask_all(self, seconds: float) -> bool:
         """A guard that starts now, asked about every token once it is ready; whether it was."""
         deadline = now() + seconds
-        async with self._made() as guard:
+        async with self.made() as guard:
             while not guard.ready:
                 if now() > deadline:
                     return False
@@ -65,8 +65,9 @@ class ResourceServer:
             await self.ask(guard, self.known.living.values())
         return True
 
-    async def ask(self, guard: Guard, tokens: Iterable[Tokens]) -> None:
-        """Ask about tokens; what is said is history."""
+    async def ask(self, guard: Guard, tokens: Iterable[Tokens]) -> list[str]:
+        """Ask about tokens; what is said is history, and is returned."""
+        verdicts = []
         for tokens_of_one in list(tokens):
             before, verdict, why = now(), "accepted", None
             try:
@@ -78,6 +79,7 @@ class ResourceServer:
             except TokenRefused:
                 verdict = "unavailable"
             self.decisions += 1
+            verdicts.append(verdict)
             self.writer.write(
                 Decision(
                     guard=self.name,
@@ -88,8 +90,10 @@ class ResourceServer:
                     why=why,
                 )
             )
+        return verdicts
 
-    def _made(self) -> Guard:
+    def made(self) -> Guard:
+        """A guard of this server, not yet started."""
         return Guard(
             issuer=self.issuer,
             audience=self.audience,

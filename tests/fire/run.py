@@ -21,6 +21,7 @@ from tests.fire.fleet import Fleet, standing
 from tests.fire.foes import Endings, Machine
 from tests.fire.history import History, Writer
 from tests.fire.one_by_one import OneByOne
+from tests.fire.outage import Outage
 from tests.fire.people import Device
 from tests.fire.resource_servers import STALENESS_SECONDS, ResourceServer
 from tests.fire.violations import Violation
@@ -35,7 +36,7 @@ class Plan:
     """How long and how hard; every random choice comes from `seed`.
 
     `one_by_one`: each kill waits until all has been ready for a while; `only` these, by their
-    names' beginnings.
+    names' beginnings. `outage`: nothing but so many seconds without Kafka.
     """
 
     seed: int
@@ -45,6 +46,7 @@ class Plan:
     every: float = 1.5
     one_by_one: bool = False
     only: tuple[str, ...] = ()
+    outage: float | None = None
     say: Callable[[str], None] = print
 
 
@@ -59,6 +61,7 @@ class Outcome:
     cuts: int = 0
     recoveries: list[Recovery] = field(default_factory=list)
     unready: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     history: History = field(default_factory=History)
     evidence: Evidence = field(default_factory=Evidence)
     violations: list[Violation] = field(default_factory=list)
@@ -91,6 +94,7 @@ class _Run:
             for number, app in enumerate(cast.machines)
         ]
         self._servers = [self._server(n, each) for n, each in enumerate(STALENESS_SECONDS)]
+        self._observers = [self._server(10 + n, STALENESS_SECONDS[0]) for n in range(2)]
         self._endings = self._foes()
         self._faults = self._draw_faults()
 
@@ -100,7 +104,7 @@ class _Run:
         # Sign-ins and kills wait in threads; none may wait for another's.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(DEVICES + 32))
         try:
-            for server in self._servers:
+            for server in [*self._servers, *self._observers]:
                 server.state_bound()
             await self._rage()
             await self._rest(outcome)
@@ -113,6 +117,7 @@ class _Run:
         outcome.killed, outcome.paused = faults.killed, faults.paused
         outcome.cuts, outcome.recoveries = faults.cuts, faults.recoveries
         outcome.unready += faults.unready
+        outcome.notes = faults.notes
         outcome.history = history.read(self._writer.path)
         kafka, postgres = self._fleet.system.kafka, self._fleet.system.postgres
         outcome.evidence = await evidence.gather(kafka.bootstrap, postgres)
@@ -152,7 +157,9 @@ class _Run:
         while (left := await evidence.unrecorded(postgres)) and time.monotonic() < deadline:
             await asyncio.sleep(0.2)
         if left:
-            outcome.unready.append(f"{left} events are not recorded after {REST_SECONDS:.0f} s")
+            outcome.unready.append(
+                f"{len(left)} events are not recorded after {REST_SECONDS:.0f} s"
+            )
         bound = max(STALENESS_SECONDS)
         for server in self._servers:
             if not await server.ask_all(seconds=bound + REST_SECONDS):
@@ -201,7 +208,13 @@ class _Run:
 
     def _draw_faults(self) -> Faults:
         plan = self._plan
-        kind = partial(OneByOne, only=plan.only) if plan.one_by_one else Faults
+        kind: Callable[..., Faults] = Faults
+        if plan.outage is not None:
+            through, after = self._observers
+            known = self._known
+            kind = partial(Outage, lasts=plan.outage, known=known, through=through, after=after)
+        elif plan.one_by_one:
+            kind = partial(OneByOne, only=plan.only)
         return kind(
             fleet=self._fleet,
             writer=self._writer,

@@ -24,6 +24,7 @@ def summary(outcome: Outcome) -> Iterator[str]:
     yield f"cuts        {outcome.cuts} times all connections of a service to PostgreSQL"
     yield f"events      {events} written, {records} recorded"
     yield from _recoveries(outcome)
+    yield from (f"outage      {line}" for line in outcome.notes)
     yield from (f"NOT READY   {line}" for line in outcome.unready)
     yield f"violations  {len(outcome.violations)}"
     yield from (f"VIOLATION   {each}" for each in outcome.violations)
