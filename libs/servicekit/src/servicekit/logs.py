@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import time
 
 import structlog
 from structlog.types import EventDict, WrappedLogger
@@ -10,6 +11,13 @@ from servicekit import correlation, tracebacks
 
 _CHATTY = ("aiokafka", "httpx", "httpcore")
 """They tell at INFO what only their own developers want to know."""
+
+_INSISTENT = "aiokafka"
+_SAID_AGAIN_SECONDS = 10.0
+"""Without a broker it says the same ten times a second and client: 120 kB/s of seven processes."""
+
+_MOST_REMEMBERED = 1000
+"""Different lines; whoever says more than that has something to say."""
 
 
 def configure(service: str, level: str) -> None:
@@ -44,10 +52,31 @@ def configure(service: str, level: str) -> None:
             ],
         )
     )
+    handler.addFilter(_NotAgain())
     logging.basicConfig(level=least, handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
     for chatty in _CHATTY:
         logging.getLogger(chatty).setLevel(max(logging.WARNING, least))
+
+
+class _NotAgain(logging.Filter):
+    """Lets the same words of an insistent library pass once in a while."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether it is said."""
+        if not record.name.startswith(_INSISTENT):
+            return True
+        now, words = time.monotonic(), (record.name, record.getMessage())
+        if now - self._said.get(words, float("-inf")) < _SAID_AGAIN_SECONDS:
+            return False
+        if len(self._said) >= _MOST_REMEMBERED:
+            self._said.clear()
+        self._said[words] = now
+        return True
 
 
 def _exception(exc_info: tracebacks.ExcInfo) -> str:

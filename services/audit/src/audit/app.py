@@ -38,6 +38,9 @@ QUIET = timedelta(seconds=30)
 GATHER = timedelta(milliseconds=100)
 """Nobody waits for a record, and one transaction for many costs a fraction of one for each."""
 
+LONGEST_PAUSE = 2.0
+"""Seconds before Kafka is tried again: records wait for it once it is back."""
+
 TOPICS_CHECKED_SECONDS = 10.0
 """How long the start waits for a broker before it goes on without one, unready."""
 
@@ -127,7 +130,7 @@ def _background(settings: AuditSettings, pool: Pool, guard: Guard, health: Healt
         seat=seat(settings.port),
         gather=GATHER,
     )
-    background = Background()
+    background = Background(longest_pause=LONGEST_PAUSE)
     background.add("ingest", consumer.run)
     background.add("partitions", partial(tend_partitions, pool))
 

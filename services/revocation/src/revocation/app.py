@@ -32,6 +32,9 @@ from servicekit.limits import BodyLimit
 from servicekit.postgres import Pool, create_pool
 from servicekit.serve import Background
 
+LONGEST_PAUSE = 2.0
+"""Seconds before Kafka is tried again: revocations wait for it once it is back."""
+
 TOPICS_CHECKED_SECONDS = 10.0
 """How long the start waits for a broker before it goes on without one, unready."""
 
@@ -98,7 +101,7 @@ def _wire(app: FastAPI, settings: RevocationSettings, pool: Pool, guard: Guard) 
         seat=seat(settings.port),
         committed=relay.poke,
     )
-    background = Background()
+    background = Background(longest_pause=LONGEST_PAUSE)
     background.add("consumer", consumer.run)
     background.add("relay", relay.run)
     background.add("topics", partial(_watch_topics, settings))
