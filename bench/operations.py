@@ -1,14 +1,16 @@
 """The operations that load is made of, through standard endpoints only; every answer is checked."""
 
+import itertools
 import json
 from base64 import b64encode
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from bench.connection import Connection, get, post
 from bench.load import Operation
+from bench.signatures import Samples
 
 
 class WrongAnswerError(Exception):
@@ -20,6 +22,8 @@ class Target:
     """A server under load: its endpoints, and a client that may use them.
 
     `parameters` go with each token request. `processes` are those whose CPU time counts, by name.
+    A client without a secret is a public one and sends its `client_id` in the form instead.
+    `samples` are of the access tokens that it was given.
     """
 
     name: str
@@ -30,12 +34,22 @@ class Target:
     client_secret: str
     parameters: dict[str, str]
     processes: dict[str, list[int]]
+    samples: Samples = field(default_factory=Samples)
 
     @property
-    def authorization(self) -> str:
+    def authorization(self) -> str | None:
         """HTTP Basic, each half form-encoded first (RFC 6749 section 2.3.1)."""
+        if not self.client_secret:
+            return None
         pair = f"{quote(self.client_id, safe='')}:{quote(self.client_secret, safe='')}"
         return "Basic " + b64encode(pair.encode()).decode()
+
+
+@dataclass(slots=True)
+class Chain:
+    """A family of refresh tokens, and how far its client has got: the newest token."""
+
+    refresh_token: str
 
 
 async def client_credentials(target: Target) -> Operation:
@@ -44,22 +58,27 @@ async def client_credentials(target: Target) -> Operation:
     ask = await _asker(target, target.token, lambda: form)
 
     async def operation() -> None:
-        if "access_token" not in await ask():
-            raise WrongAnswerError("no access token")
+        target.samples.note((await ask())["access_token"])
 
     return operation
 
 
-async def refresh(target: Target, refresh_token: str) -> Operation:
-    """A client rotates its own chain; a server that hands out the same token again fails."""
-    form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+async def refresh(target: Target, chains: Sequence[Chain]) -> Operation:
+    """A client rotates its own chains in turn; a server that hands out a token again fails."""
+    form = {"grant_type": "refresh_token"}
+    turns = itertools.cycle(chains)
+    if target.authorization is None:
+        form["client_id"] = target.client_id
     ask = await _asker(target, target.token, lambda: form)
 
     async def operation() -> None:
+        chain = next(turns)
+        form["refresh_token"] = chain.refresh_token
         answer = await ask()
-        if "access_token" not in answer or answer["refresh_token"] == form["refresh_token"]:
+        target.samples.note(answer["access_token"])
+        if answer["refresh_token"] == chain.refresh_token:
             raise WrongAnswerError("not rotated")
-        form["refresh_token"] = answer["refresh_token"]
+        chain.refresh_token = answer["refresh_token"]
 
     return operation
 

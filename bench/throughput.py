@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.load import Operation, Run, closed
-from bench.operations import Target, client_credentials, introspect, refresh
-from cli.demo import Demo, DemoClient
+from bench.operations import Chain, Target, client_credentials, introspect, refresh
+from cli.demo import Demo, DemoClient, Person
 from cli.story import Story
 from cli.up import running
 from devstack.lifetime import ends_in_order
@@ -54,13 +54,14 @@ def whole(stack: Stack, target: Target) -> Target:
     return replace(target, name="whole pipeline", processes={**target.processes, **kafka, **others})
 
 
-def sign_ins(demo: Demo, count: int) -> list[dict[str, str]]:
-    """Tokens of as many families, each by a sign-in of its own."""
+def sign_ins(demo: Demo, count: int, person: Person | None = None) -> list[dict[str, str]]:
+    """Tokens of as many families of one person at one browser."""
     with httpx.Client(timeout=10) as http, httpx.Client(timeout=10) as browser:
         story = Story(demo, lambda step: None, http)
         api = demo.urls["sample_api"]
         web = demo.clients["web"]
-        return [story.sign_in(web, demo.user, "orders.read", api, browser) for _ in range(count)]
+        who = person or demo.user
+        return [story.sign_in(web, who, "orders.read", api, browser) for _ in range(count)]
 
 
 def leave_the_issuer(stack: Stack) -> None:
@@ -87,6 +88,7 @@ def main(console: Console) -> None:
     def run(name: str, target: Target, making: Sequence[Awaitable[Operation]]) -> None:
         console.print(f"{name}, {len(making)} clients, {target.name}", highlight=False)
         found = uvloop.run(measured(target, making))
+        target.samples.check(target.jwks)
         cores = ", ".join(f"{each} {used / found.seconds:.2f}" for each, used in found.cpu.items())
         table.add_row(
             name,
@@ -104,13 +106,13 @@ def main(console: Console) -> None:
         machine = issuer_alone(stack, demo, demo.clients["machine"])
         api = issuer_alone(stack, demo, demo.clients["api"])
         tokens = sign_ins(demo, FEW + FEW + MANY)
-        chains = [each["refresh_token"] for each in tokens]
+        chains = [Chain(each["refresh_token"]) for each in tokens]
         asked = [introspect(api, each["access_token"]) for each in tokens[:FEW]]
         run("introspection", api, asked)
-        run("refresh", whole(stack, web), [refresh(web, each) for each in chains[:FEW]])
+        run("refresh", whole(stack, web), [refresh(web, [each]) for each in chains[:FEW]])
         leave_the_issuer(stack)
-        run("refresh", web, [refresh(web, each) for each in chains[FEW:-MANY]])
-        run("refresh", web, [refresh(web, each) for each in chains[-MANY:]])
+        run("refresh", web, [refresh(web, [each]) for each in chains[FEW:-MANY]])
+        run("refresh", web, [refresh(web, [each]) for each in chains[-MANY:]])
         run("client credentials", machine, [client_credentials(machine) for _ in range(FEW)])
     console.print(table)
 

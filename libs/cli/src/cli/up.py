@@ -27,20 +27,23 @@ TRY = {
 
 
 @contextmanager
-def running(console: Console) -> Iterator[tuple[Stack, Demo]]:
-    """The system with its demo; `.revocast/demo.json` is there while it lasts.
+def running(console: Console, stack: Stack | None = None) -> Iterator[tuple[Stack, Demo]]:
+    """The system with its demo; `demo.json` is in its directory while it lasts.
+
+    Without a `stack` it is the one of `.revocast`.
 
     Raises:
         DevstackError: one line that says what to do.
     """
-    with Stack() as stack:
+    with stack or Stack() as running_stack:
         console.print("demo clients and people: ready", highlight=False)
-        demo = asyncio.run(_seed(stack))
-        demo.write(PATH)
+        demo = asyncio.run(_seed(running_stack))
+        path = running_stack.directory / PATH.name
+        demo.write(path)
         try:
-            yield stack, demo
+            yield running_stack, demo
         finally:
-            PATH.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
 
 
 def play(stack: Stack, demo: Demo, console: Console) -> bool:
