@@ -14,9 +14,9 @@ from bench.peers.results import Figure, Visit
 from bench.peers.system import Measure, Subject
 
 AGREE = 0.05
-"""Two runs agree when the later one does at most so much more with a CPU-second."""
+"""It is warm when neither of two runs does so much more with a CPU-second than the one before."""
 
-WARM_UP_RUN_SECONDS, RAMP_SECONDS = 20.0, 1.0
+WARM_UP_RUN_SECONDS, RAMP_SECONDS = 15.0, 1.0
 SHOWN = ("server_version", "fsync", "synchronous_commit", "full_page_writes", "shared_buffers")
 
 
@@ -58,14 +58,14 @@ def visit(
 
 def _warmed_up(subject: Subject, longest: float, say: Callable[[str], None]) -> list[float]:
     """Operations a CPU-second of each run; every measure is warmed a little, the first most."""
-    run_seconds = min(WARM_UP_RUN_SECONDS, longest / 2)
+    run_seconds = min(WARM_UP_RUN_SECONDS, longest / 3)
     for measure in subject.measures:
         _figure(measure, subject.database, run_seconds / 4)
     found: list[float] = []
     while len(found) * run_seconds < longest:
         found.append(_figure(subject.warm_up, subject.database, run_seconds).per_cpu_second)
         say(f"warming up: {found[-1]:,.0f} refreshes per CPU-second")
-        if len(found) > 1 and found[-1] < found[-2] * (1 + AGREE):
+        if len(found) > 2 and max(found[-2:]) < found[-3] * (1 + AGREE):
             break
     return found
 
@@ -89,7 +89,7 @@ async def _run(measure: Measure, database: str, seconds: float) -> tuple[Run, in
     clients = [await measure.make(number) for number in range(measure.clients)]
     connection = await asyncpg.connect(database)
     try:
-        # Without statistics PostgreSQL reads Hydra's tables by the wrong index: a third of the
+        # Without statistics PostgreSQL reads Hydra's tables by the wrong index: half the
         # speed. Autovacuum would get there, in the middle of some run.
         await connection.execute("VACUUM (ANALYZE)")
         await closed(clients, seconds=RAMP_SECONDS, processes={})
