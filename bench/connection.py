@@ -14,6 +14,8 @@ class Connection(asyncio.Protocol):
         self._answer: asyncio.Future[tuple[int, bytes]] | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._body = b""
+        self.location = ""
+        """Where the last answer pointed, if it did."""
 
     @classmethod
     async def open(cls, host: str, port: int) -> Self:
@@ -35,6 +37,7 @@ class Connection(asyncio.Protocol):
         if self._transport is None or self._transport.is_closing():
             raise ConnectionError("closed")
         self._answer = asyncio.get_running_loop().create_future()
+        self.location = ""
         self._transport.write(request)
         return await self._answer
 
@@ -55,6 +58,11 @@ class Connection(asyncio.Protocol):
         """asyncio's callback."""
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(ConnectionError("the server hung up"))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """The parser's callback."""
+        if name.lower() == b"location":
+            self.location = value.decode()
 
     def on_body(self, body: bytes) -> None:
         """The parser's callback."""
@@ -81,6 +89,7 @@ def post(host: str, path: str, form: bytes, *, authorization: str | None = None)
     return head.encode() + b"\r\n" + form
 
 
-def get(host: str, path: str) -> bytes:
+def get(host: str, path: str, *, cookies: str = "") -> bytes:
     """A GET as it goes over the wire."""
-    return f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+    sent = f"Cookie: {cookies}\r\n" if cookies else ""
+    return f"GET {path} HTTP/1.1\r\nHost: {host}\r\n{sent}\r\n".encode()

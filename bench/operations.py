@@ -101,7 +101,7 @@ async def jwks(target: Target) -> Operation:
     request = get(where.netloc, where.path)
 
     async def operation() -> None:
-        _checked(await connection.ask(request))
+        checked(await connection.ask(request))
 
     return operation
 
@@ -116,12 +116,17 @@ async def _asker(
     async def ask() -> dict[str, Any]:
         body = urlencode(form()).encode()
         request = post(where.netloc, where.path, body, authorization=authorization)
-        return _checked(await connection.ask(request))
+        return checked(await connection.ask(request))
 
     return ask
 
 
-def _checked(answer: tuple[int, bytes]) -> dict[str, Any]:
+def checked(answer: tuple[int, bytes]) -> dict[str, Any]:
+    """The members of a good answer.
+
+    Raises:
+        WrongAnswerError: it is another one.
+    """
     status, body = answer
     if status != 200:
         raise WrongAnswerError(f"{status} {body[:200].decode(errors='replace')}")

@@ -7,8 +7,10 @@ import argparse
 import sys
 from pathlib import Path
 
+import jwt
 from rich.console import Console
 
+from bench.operations import WrongAnswerError
 from bench.peers import ours
 from bench.peers.hydra import HYDRA
 from bench.peers.keycloak import KEYCLOAK
@@ -68,5 +70,5 @@ if __name__ == "__main__":
     with ends_in_order():
         try:
             main(_parser().parse_args(), Console(soft_wrap=True))
-        except DevstackError as failure:
+        except (DevstackError, WrongAnswerError, jwt.InvalidTokenError) as failure:
             sys.exit(f"bench-peers: {failure}")

@@ -20,6 +20,7 @@ from bench.peers.system import (
     System,
     introspections,
     issues,
+    logins,
     refreshes,
 )
 from bench.peers.tools import first_line, postgres, program, run, serving
@@ -39,7 +40,7 @@ def prepare() -> None:
     Raises:
         DevstackError: Java, Maven or bash is missing, or one of them failed.
     """
-    bash, version = program("bash", "bash"), _java()
+    version, bash = _java(), program("bash", "bash")
     if int(version.split(".")[0]) < OLDEST_JAVA:
         raise DevstackError(f"Keycloak needs Java {OLDEST_JAVA} or later: install a newer JDK")
     if BUILT.exists():
@@ -106,6 +107,7 @@ def _subject(realm: Realm, processes: dict[str, list[int]], database: str) -> Su
             refreshes(target, FEW, chains),
             refreshes(target, MANY, chains),
             issues(target),
+            logins(target, [realm.sign_in(number) for number in range(FEW)]),
             introspections(target, tokens),
         ],
     )

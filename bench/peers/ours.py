@@ -2,14 +2,16 @@
 
 import asyncio
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from platform import python_version
 
+import httpx
 from rich.console import Console
 
+from bench.code_flow import Visitor, cookies_of
 from bench.operations import Chain
 from bench.peers.system import (
     CHAINS,
@@ -20,12 +22,14 @@ from bench.peers.system import (
     System,
     introspections,
     issues,
+    logins,
     refreshes,
 )
 from bench.throughput import issuer_alone, leave_the_issuer, sign_ins, whole
 from cli.demo import Demo, Person
 from cli.issuer_admin import issuer_admin
 from cli.seed import SCOPES
+from cli.story import Story
 from cli.up import running as running_system
 from devstack.clean import clean
 from devstack.stack import Stack
@@ -41,7 +45,9 @@ def alone() -> Iterator[Subject]:
     """The issuer and PostgreSQL, as the others are; issuances still go to the outbox."""
     with _system() as (stack, demo):
         web = issuer_alone(stack, demo, demo.clients["web"])
-        chains = [Chain(each["refresh_token"]) for each in _signed_in(stack, demo)]
+        people = asyncio.run(_people(stack))
+        chains = [Chain(each["refresh_token"]) for each in _signed_in(demo, people)]
+        visitors = [_visitor(demo, person) for person in people[:FEW]]
         leave_the_issuer(stack)
         yield Subject(
             version=_version(),
@@ -51,6 +57,7 @@ def alone() -> Iterator[Subject]:
                 refreshes(web, FEW, chains),
                 refreshes(web, MANY, chains),
                 issues(issuer_alone(stack, demo, demo.clients["machine"])),
+                logins(web, visitors),
             ],
         )
 
@@ -61,7 +68,7 @@ def together() -> Iterator[Subject]:
     with _system() as (stack, demo):
         web = whole(stack, issuer_alone(stack, demo, demo.clients["web"]))
         api = issuer_alone(stack, demo, demo.clients["api"])
-        tokens = _signed_in(stack, demo)
+        tokens = _signed_in(demo, asyncio.run(_people(stack)))
         chains = [Chain(each["refresh_token"]) for each in tokens]
         yield Subject(
             version=_version(),
@@ -82,9 +89,24 @@ def _system() -> Iterator[tuple[Stack, Demo]]:
         yield stack, demo
 
 
-def _signed_in(stack: Stack, demo: Demo) -> list[dict[str, str]]:
+def _visitor(demo: Demo, person: Person) -> Visitor:
+    """A signed-in browser of a person who has allowed the client all this."""
+    web, api = demo.clients["web"], demo.urls["sample_api"]
+    with httpx.Client(timeout=10) as http, httpx.Client(timeout=10) as browser:
+        Story(demo, lambda step: None, http).sign_in(web, person, "orders.read", api, browser)
+        return Visitor(
+            authorize=f"{demo.issuer}/authorize",
+            asked={
+                "redirect_uri": web.redirect_uri or "",
+                "scope": "orders.read",
+                "resource": api,
+            },
+            cookies=cookies_of(browser),
+        )
+
+
+def _signed_in(demo: Demo, people: Sequence[Person]) -> list[dict[str, str]]:
     """Tokens of as many families as there are chains, of many people: one has only so many."""
-    people = asyncio.run(_people(stack))
     return [tokens for each in people for tokens in sign_ins(demo, CHAINS // len(people), each)]
 
 

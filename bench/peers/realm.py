@@ -1,12 +1,17 @@
 """A Keycloak realm to measure: ES256, rotation without reuse, light tokens, as many people."""
 
+import re
 from dataclasses import dataclass
+from html import unescape
 from typing import Any
 
 import httpx
 
+from bench.code_flow import Visitor, challenge, cookies_of
+
 NAME = "bench"
 CLIENT = "web"
+CALLBACK = "http://127.0.0.1/callback"
 LONG_SECONDS = 36_000
 """Sessions and tokens last so long: nothing expires while it is measured."""
 
@@ -54,6 +59,25 @@ class Realm:
         with httpx.Client(timeout=60, auth=(CLIENT, self.client_secret)) as http:
             return [self._session(http, number % self.people) for number in range(sessions)]
 
+    def sign_in(self, person: int) -> Visitor:
+        """A browser in which a person has signed in.
+
+        Raises:
+            httpx.HTTPStatusError, ValueError: Keycloak showed something else than its form.
+        """
+        authorize = f"{self.endpoints}/auth"
+        asked = {"redirect_uri": CALLBACK, "scope": "openid"}
+        with httpx.Client(timeout=60) as browser:
+            parameters = {**asked, "client_id": CLIENT, "response_type": "code", **challenge()[1]}
+            page = browser.get(authorize, params=parameters).raise_for_status().text
+            form = re.search(r'action="([^"]+)"', page)
+            if form is None:
+                raise ValueError("Keycloak's sign-in page has no form")
+            filled = {"username": _username(person), "password": self.password}
+            if not browser.post(unescape(form[1]), data=filled).is_redirect:
+                raise ValueError("Keycloak did not sign the person in")
+            return Visitor(authorize=authorize, asked=asked, cookies=cookies_of(browser))
+
     def _session(self, http: httpx.Client, person: int) -> dict[str, str]:
         form = {
             "grant_type": "password",
@@ -86,6 +110,7 @@ class Realm:
             "clientId": CLIENT,
             "secret": self.client_secret,
             "publicClient": False,
+            "redirectUris": [CALLBACK],
             "directAccessGrantsEnabled": True,
             "serviceAccountsEnabled": True,
             "fullScopeAllowed": False,

@@ -1,9 +1,10 @@
 """What a system under comparison has to offer: how it is made ready, and the load it bears."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from bench.code_flow import Visitor, code_flow
 from bench.load import Operation
 from bench.operations import Chain, Target, client_credentials, introspect, refresh
 from devstack.stack import DIRECTORY
@@ -77,4 +78,14 @@ def introspections(target: Target, tokens: list[dict[str, str]]) -> Measure:
         clients=FEW,
         target=target,
         make=lambda number: introspect(target, tokens[number]["access_token"]),
+    )
+
+
+def logins(target: Target, visitors: Sequence[Visitor]) -> Measure:
+    """Each browser, signed in already, brings its client a code, which becomes tokens."""
+    return Measure(
+        operation="code flow with PKCE",
+        clients=len(visitors),
+        target=target,
+        make=lambda number: code_flow(target, visitors[number]),
     )

@@ -47,3 +47,10 @@ def test_a_ratio_that_misses_its_goal_is_said_to() -> None:
     assert missed.endswith("| 7x | not reached |")
     assert "**10.0x**" in reached
     assert reached.endswith("| 9x | reached |")
+
+
+def test_what_was_not_measured_is_said_to_be_missing() -> None:
+    """A goal without figures stays in the table."""
+    visits = [visit("revocast", 1000), visit("keycloak", 100)]
+    missing = line(report(visits), "| refresh | 16", "Ory Hydra")
+    assert missing.endswith("| 9x | not measured |")
