@@ -74,7 +74,9 @@ class Realm:
             if form is None:
                 raise ValueError("Keycloak's sign-in page has no form")
             filled = {"username": _username(person), "password": self.password}
-            if not browser.post(unescape(form[1]), data=filled).is_redirect:
+            # Secure ones: a browser sends them to loopback all the same, httpx does not.
+            sent = {"Cookie": cookies_of(browser)}
+            if not browser.post(unescape(form[1]), data=filled, headers=sent).is_redirect:
                 raise ValueError("Keycloak did not sign the person in")
             return Visitor(authorize=authorize, asked=asked, cookies=cookies_of(browser))
 
