@@ -14,7 +14,7 @@ from bench.peers.results import Figure, Visit
 from bench.peers.system import Measure, Subject
 
 AGREE = 0.05
-"""It is warm when neither of two runs does so much more with a CPU-second than the one before."""
+"""Two runs agree when they differ by less than this, and do not exceed the one before by more."""
 
 WARM_UP_RUN_SECONDS, RAMP_SECONDS = 15.0, 1.0
 SHOWN = ("server_version", "fsync", "synchronous_commit", "full_page_writes", "shared_buffers")
@@ -65,9 +65,13 @@ def _warmed_up(subject: Subject, longest: float, say: Callable[[str], None]) -> 
     while len(found) * run_seconds < longest:
         found.append(_figure(subject.warm_up, subject.database, run_seconds).per_cpu_second)
         say(f"warming up: {found[-1]:,.0f} refreshes per CPU-second")
-        if len(found) > 2 and max(found[-2:]) < found[-3] * (1 + AGREE):
+        if len(found) > 2 and _agree(*found[-3:]):
             break
     return found
+
+
+def _agree(earlier: float, before: float, last: float) -> bool:
+    return abs(last / before - 1) < AGREE and last < earlier * (1 + AGREE)
 
 
 def _figure(measure: Measure, database: str, seconds: float) -> Figure:
