@@ -46,8 +46,9 @@ def alone() -> Iterator[Subject]:
     with _system() as (stack, demo):
         web = issuer_alone(stack, demo, demo.clients["web"])
         people = asyncio.run(_people(stack))
-        chains = [Chain(each["refresh_token"]) for each in _signed_in(demo, people)]
-        visitors = [_visitor(demo, person) for person in people[:FEW]]
+        chains = [Chain(each["refresh_token"]) for each in _signed_in(demo, people[:MANY])]
+        # People of their own: past 100 families of a person and a client the oldest is ended.
+        visitors = [_visitor(demo, person) for person in people[MANY:]]
         leave_the_issuer(stack)
         yield Subject(
             version=_version(),
@@ -68,7 +69,7 @@ def together() -> Iterator[Subject]:
     with _system() as (stack, demo):
         web = whole(stack, issuer_alone(stack, demo, demo.clients["web"]))
         api = issuer_alone(stack, demo, demo.clients["api"])
-        tokens = _signed_in(demo, asyncio.run(_people(stack)))
+        tokens = _signed_in(demo, asyncio.run(_people(stack))[:MANY])
         chains = [Chain(each["refresh_token"]) for each in tokens]
         yield Subject(
             version=_version(),
@@ -113,7 +114,7 @@ def _signed_in(demo: Demo, people: Sequence[Person]) -> list[dict[str, str]]:
 async def _people(stack: Stack) -> list[Person]:
     people = [
         Person(username=f"person-{number}", password=secrets.token_urlsafe(15))
-        for number in range(MANY)
+        for number in range(MANY + FEW)
     ]
     async with issuer_admin(stack.environment("issuer")) as admin:
         for person in people:
