@@ -48,7 +48,7 @@ def main(arguments: argparse.Namespace, console: Console) -> None:
     if missing:
         say(f"no report: {', '.join(sorted(missing))} not visited yet")
         return
-    arguments.report.write_text(report(kept()))
+    arguments.report.write_text(report(kept(), arguments.remark))
     say(f"written: {arguments.report}")
 
 
@@ -57,11 +57,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--only", nargs="+", choices=SYSTEMS, default=list(SYSTEMS), metavar="SYSTEM"
     )
-    parser.add_argument("--rounds", type=int, default=2, help="visits to each system")
+    parser.add_argument(
+        "--rounds", type=int, default=2, help="visits to each system; 0 only writes the report"
+    )
     parser.add_argument("--runs", type=int, default=3, help="of each measure in a visit")
     parser.add_argument("--seconds", type=float, default=10.0, help="that a run lasts")
     parser.add_argument("--warm-up", type=float, default=300.0, help="seconds at most")
     parser.add_argument("--anew", action="store_true", help="forget earlier visits")
+    parser.add_argument("--remark", default="", help="what a reader has to know of these visits")
     parser.add_argument("--report", type=Path, default=Path("docs/benchmarks.md"))
     return parser
 

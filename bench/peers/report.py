@@ -7,6 +7,7 @@ from statistics import median
 from string import Template
 
 from bench.peers.results import Figure, Visit
+from bench.peers.visit import agree
 
 TEMPLATE = Path(__file__).with_name("benchmarks.md.in")
 TITLES = {
@@ -43,8 +44,8 @@ GOALS = (
 )
 
 
-def report(visits: Sequence[Visit]) -> str:
-    """The whole document."""
+def report(visits: Sequence[Visit], remark: str = "") -> str:
+    """The whole document; `remark` says what a reader has to know of these visits."""
     rows = _rows(visits)
     return Template(TEMPLATE.read_text()).substitute(
         ratios=_table(
@@ -61,6 +62,11 @@ def report(visits: Sequence[Visit]) -> str:
         warm_up="\n".join(f"- {line}" for line in _warm_ups(visits)),
         versions="\n".join(f"- {version}" for version in sorted({each.version for each in visits})),
         settings=_all(f"{k} = {v}" for each in visits for k, v in each.settings.items()),
+        remark=f"\n{remark}\n" if remark else "",
+        visits=_all(
+            f"{sum(each.system == name for each in visits)} of {title}"
+            for name, title in TITLES.items()
+        ),
         machine=_all(each.machine for each in visits),
         commits=_all(each.commit for each in visits),
         dates=_all(each.at[:10] for each in visits),
@@ -129,7 +135,9 @@ def _figures(key: tuple[str, int, str], found: Sequence[Figure]) -> tuple[str, .
 
 def _warm_ups(visits: Sequence[Visit]) -> Iterable[str]:
     for visit in visits:
-        yield f"{TITLES[visit.system]}: " + ", ".join(f"{each:,.0f}" for each in visit.warm_up)
+        runs = ", ".join(f"{each:,.0f}" for each in visit.warm_up)
+        agreed = len(visit.warm_up) > 2 and agree(*visit.warm_up[-3:])
+        yield f"{TITLES[visit.system]}: {runs}" + ("" if agreed else " (the last did not agree)")
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

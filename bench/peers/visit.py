@@ -65,12 +65,13 @@ def _warmed_up(subject: Subject, longest: float, say: Callable[[str], None]) -> 
     while len(found) * run_seconds < longest:
         found.append(_figure(subject.warm_up, subject.database, run_seconds).per_cpu_second)
         say(f"warming up: {found[-1]:,.0f} refreshes per CPU-second")
-        if len(found) > 2 and _agree(*found[-3:]):
+        if len(found) > 2 and agree(*found[-3:]):
             break
     return found
 
 
-def _agree(earlier: float, before: float, last: float) -> bool:
+def agree(earlier: float, before: float, last: float) -> bool:
+    """Whether the last two of three runs agree, and rose no more over the first."""
     return abs(last / before - 1) < AGREE and last < earlier * (1 + AGREE)
 
 
