@@ -50,6 +50,20 @@ def test_ports_are_open_on_this_machine_only() -> None:
     assert all(port.startswith("127.0.0.1:") for port in published)
 
 
+def test_a_broken_container_is_soon_called_broken() -> None:
+    """Starting may take a minute or two; afterwards three failed probes are told within 30 s."""
+    checks = {n: s["healthcheck"] for n, s in SERVICES.items() if "healthcheck" in s}
+    lasting = {n for n, s in SERVICES.items() if s.get("restart") == "unless-stopped"}
+    assert set(checks) == lasting
+    for check in checks.values():
+        interval, timeout, start = (
+            int(re.fullmatch(r"(\d+)s", check[name])[1])  # type: ignore[index]  # None fails it
+            for name in ("interval", "timeout", "start_period")
+        )
+        assert check["retries"] * (interval + timeout) <= 30
+        assert start >= 60
+
+
 def test_what_is_waited_for_is_there_and_can_happen() -> None:
     """Every condition names a service that can meet it; what runs once is not restarted."""
     for service in SERVICES.values():
