@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from devstack.kafka import Kafka
-from tests.support import parts
+from tests.support import containers, parts
 
 IMAGE = "apache/kafka:4.1.1"
 
@@ -27,7 +27,7 @@ def server(directory: Path) -> Iterator[Server]:
         yield Server(os.environ["REVOCAST_KAFKA_BOOTSTRAP"])
         return
     if real and parts.image_can_be_had(IMAGE):
-        with _container() as bootstrap:
+        with containers.kafka(IMAGE) as bootstrap:
             yield Server(bootstrap)
         return
     ours = Kafka(directory, heap_mb=1024 if real else 512)
@@ -50,11 +50,3 @@ def which() -> str:
     if parts.image_can_be_had(IMAGE):
         return f"Docker image {IMAGE}"
     return "Apache Kafka 4.1.1 (jars, started as a server)"
-
-
-@contextmanager
-def _container() -> Iterator[str]:
-    from testcontainers.kafka import KafkaContainer
-
-    with KafkaContainer(IMAGE).with_kraft() as container:
-        yield container.get_bootstrap_server()

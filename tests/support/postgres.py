@@ -15,7 +15,7 @@ import asyncpg
 
 from devstack.postgres import Postgres
 from servicekit.migrations import migrate
-from tests.support import parts
+from tests.support import containers, parts
 
 T = TypeVar("T")
 IMAGE = "postgres:17"
@@ -104,7 +104,7 @@ def _started(directory: Path) -> Iterator[str]:
         yield os.environ["REVOCAST_DATABASE_URL"]
         return
     if real and parts.image_can_be_had(IMAGE):
-        with _container() as dsn:
+        with containers.postgres(IMAGE) as dsn:
             yield dsn
         return
     ours = Postgres(directory, binaries=parts.system_postgres() if real else None)
@@ -113,14 +113,6 @@ def _started(directory: Path) -> Iterator[str]:
         yield ours.dsn()
     finally:
         ours.stop()
-
-
-@contextmanager
-def _container() -> Iterator[str]:
-    from testcontainers.postgres import PostgresContainer
-
-    with PostgresContainer(IMAGE, driver=None) as container:
-        yield container.get_connection_url()
 
 
 def execute(dsn: str, statement: str) -> None:
