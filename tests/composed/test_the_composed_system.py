@@ -5,6 +5,8 @@ system's ports (8400 to 8403, 19092). It has volumes of its own and removes them
 """
 
 import json
+import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +16,7 @@ import pytest
 
 from cli.demo import Demo, DemoClient, Person
 from cli.story import Story
+from tests.support.deadlines import until_sync
 from tests.support.deploy import CHECKOUT
 from tests.support.parts import docker_answers
 
@@ -92,3 +95,19 @@ def test_a_container_is_nobody_on_a_read_only_file_system(demo: Demo, service: s
     assert int(lines["CapEff"], 16) == int(lines["CapBnd"], 16) == 0
     assert lines["NoNewPrivs"] == "1"
     assert inspected(service)["HostConfig"]["ReadonlyRootfs"] is True
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can kill a container's process from here")
+def test_a_killed_issuer_comes_back(demo: Demo) -> None:
+    """The engine starts it again, and the story can be played again."""
+    os.kill(inspected("issuer")["State"]["Pid"], signal.SIGKILL)
+    until_sync(lambda: inspected("issuer")["RestartCount"] == 1, seconds=60)
+    until_sync(lambda: inspected("issuer")["State"]["Health"]["Status"] == "healthy", seconds=60)
+    play(demo)
+
+
+def test_what_it_knows_outlives_its_containers(demo: Demo) -> None:
+    """Removed and started anew, it knows the client and the people, and its secrets still fit."""
+    compose("down")
+    compose("up", "--wait")
+    play(demo)
