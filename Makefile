@@ -7,8 +7,8 @@ DEVSTACK = env PYTHONPATH=libs/devstack/src VENV_DIR=$(VENV_DIR) $(PYTHON) -m
 MEMBERS = contracts/src libs/*/src services/*/src
 
 .PHONY: help setup run story test test-real test-all lint format types imports contracts lock clean \
-	bench-revocation bench bench-peers fire fire-recovery fire-outage ci python run-environment \
-	dev-environment
+	bench-revocation bench bench-peers bench-regression fire fire-recovery fire-outage ci python \
+	run-environment dev-environment
 
 help: python ## This list.
 	@$(PYTHON) -c "import re; print(*('%-18s%s' % found for found in re.findall(r'(?m)^([a-z-]+):.*?## (.*)', open('Makefile').read())), sep='\n')"
@@ -60,6 +60,9 @@ bench: run-environment ## What the issuer does with a CPU-second: refreshes, cli
 
 bench-peers: run-environment ## The same beside Keycloak and Ory Hydra (JDK, Maven, Go): docs/benchmarks.md; ARGS=.
 	@exec $(VENV) -m bench.peers $(or $(ARGS),--anew)
+
+bench-regression: run-environment ## Fails if the issuer became slower than a bare handler and UPDATE allow.
+	@exec $(VENV) -m bench.regression
 
 fire: dev-environment ## Random kills under load, promises checked: SEED=, MINUTES=10, KILLS=300, EVERY=1.5 s.
 	@exec $(VENV) -m tests.fire $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),10) \
