@@ -1,6 +1,8 @@
 """The code flow with PKCE, from a browser that is signed in already; every answer is checked."""
 
+import itertools
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -36,16 +38,18 @@ def challenge() -> tuple[str, dict[str, str]]:
     }
 
 
-async def code_flow(target: Target, visitor: Visitor) -> Operation:
-    """A client sends the browser for a code, and exchanges it for tokens."""
+async def code_flow(target: Target, visitors: Sequence[Visitor]) -> Operation:
+    """A client sends browsers in turn for a code, and exchanges it for tokens."""
     where = urlsplit(target.token)
     connection = await Connection.open(where.hostname or "", where.port or 80)
-    path = urlsplit(visitor.authorize).path
-    client = {"client_id": target.client_id, "response_type": "code", **visitor.asked}
+    client = {"client_id": target.client_id, "response_type": "code"}
+    turns = itertools.cycle(visitors)
 
     async def operation() -> None:
+        visitor = next(turns)
+        path = urlsplit(visitor.authorize).path
         verifier, named = challenge()
-        query = urlencode({**client, **named})
+        query = urlencode({**client, **visitor.asked, **named})
         status, _ = await connection.ask(
             get(where.netloc, f"{path}?{query}", cookies=visitor.cookies)
         )

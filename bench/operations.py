@@ -30,6 +30,7 @@ class Target:
     token: str
     introspection: str
     jwks: str
+    revocation: str = ""
     client_id: str
     client_secret: str
     parameters: dict[str, str]
@@ -38,11 +39,8 @@ class Target:
 
     @property
     def authorization(self) -> str | None:
-        """HTTP Basic, each half form-encoded first (RFC 6749 section 2.3.1)."""
-        if not self.client_secret:
-            return None
-        pair = f"{quote(self.client_id, safe='')}:{quote(self.client_secret, safe='')}"
-        return "Basic " + b64encode(pair.encode()).decode()
+        """What goes with each request of a client that has a secret."""
+        return basic(self.client_id, self.client_secret) if self.client_secret else None
 
 
 @dataclass(slots=True)
@@ -94,6 +92,25 @@ async def introspect(target: Target, access_token: str) -> Operation:
     return operation
 
 
+async def revoke(target: Target) -> Operation:
+    """A client gets a token for itself and gives it back (RFC 7009)."""
+    form = {"grant_type": "client_credentials", **target.parameters}
+    issue = await _asker(target, target.token, lambda: form)
+    where = urlsplit(target.revocation)
+    connection = await Connection.open(where.hostname or "", where.port or 80)
+
+    async def operation() -> None:
+        token = (await issue())["access_token"]
+        target.samples.note(token)
+        body = urlencode({"token": token}).encode()
+        request = post(where.netloc, where.path, body, authorization=target.authorization)
+        status, _ = await connection.ask(request)
+        if status != 200:
+            raise WrongAnswerError(f"{status} for a revocation")
+
+    return operation
+
+
 async def jwks(target: Target) -> Operation:
     """Somebody reads the keys."""
     where = urlsplit(target.jwks)
@@ -132,3 +149,9 @@ def checked(answer: tuple[int, bytes]) -> dict[str, Any]:
         raise WrongAnswerError(f"{status} {body[:200].decode(errors='replace')}")
     members: dict[str, Any] = json.loads(body)
     return members
+
+
+def basic(client_id: str, client_secret: str) -> str:
+    """HTTP Basic, each half form-encoded first (RFC 6749 section 2.3.1)."""
+    pair = f"{quote(client_id, safe='')}:{quote(client_secret, safe='')}"
+    return "Basic " + b64encode(pair.encode()).decode()

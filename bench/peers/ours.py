@@ -35,6 +35,9 @@ from devstack.clean import clean
 from devstack.stack import Stack
 from issuer.usecases.create_account import create_account
 
+VISITORS = 8 * FEW
+"""Signed-in browsers, each of a person of its own."""
+
 
 def prepare() -> None:
     """Nothing: this environment is all of it."""
@@ -47,7 +50,7 @@ def alone() -> Iterator[Subject]:
         web = issuer_alone(stack, demo, demo.clients["web"])
         people = asyncio.run(_people(stack))
         chains = [Chain(each["refresh_token"]) for each in _signed_in(demo, people[:MANY])]
-        # People of their own: past 100 families of a person and a client the oldest is ended.
+        # So many that nobody gets to 100 families: past that each login also ends the oldest.
         visitors = [_visitor(demo, person) for person in people[MANY:]]
         leave_the_issuer(stack)
         yield Subject(
@@ -114,7 +117,7 @@ def _signed_in(demo: Demo, people: Sequence[Person]) -> list[dict[str, str]]:
 async def _people(stack: Stack) -> list[Person]:
     people = [
         Person(username=f"person-{number}", password=secrets.token_urlsafe(15))
-        for number in range(MANY + FEW)
+        for number in range(MANY + VISITORS)
     ]
     async with issuer_admin(stack.environment("issuer")) as admin:
         for person in people:
