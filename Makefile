@@ -7,8 +7,8 @@ DEVSTACK = env PYTHONPATH=libs/devstack/src VENV_DIR=$(VENV_DIR) $(PYTHON) -m
 MEMBERS = contracts/src libs/*/src services/*/src
 
 .PHONY: help setup run story test test-real test-all lint format types imports contracts lock clean \
-	bench-revocation bench bench-peers bench-regression fire fire-recovery fire-outage ci python \
-	run-environment dev-environment
+	bench-revocation bench bench-peers bench-regression fire fire-short fire-fresh fire-tests fire-recovery \
+	fire-brokers fire-disk fire-outage ci python run-environment dev-environment
 
 help: python ## This list.
 	@$(PYTHON) -c "import re; print(*('%-18s%s' % found for found in re.findall(r'(?m)^([a-z-]+):.*?## (.*)', open('Makefile').read())), sep='\n')"
@@ -53,10 +53,13 @@ clean: python ## Remove all state, data and secrets (.revocast); refuses while t
 	@$(DEVSTACK) devstack.clean
 
 bench-revocation: run-environment ## How long from a replayed token to its denial, over 200 thefts.
-	@exec $(VENV) bench/revocation.py
+	@exec $(VENV) -m bench.revocation
 
-bench: run-environment ## What the issuer does with a CPU-second: refreshes, client credentials, introspection.
-	@exec $(VENV) -m bench.throughput
+bench: run-environment ## What a CPU-second of the issuer does; latency; workers; growth (ARGS="--families 5000000").
+	@$(VENV) -m bench.throughput
+	@$(VENV) -m bench.latency
+	@$(VENV) -m bench.workers
+	@exec $(VENV) -m bench.growth $(ARGS)
 
 bench-peers: run-environment ## The same beside Keycloak and Ory Hydra (JDK, Maven, Go): docs/benchmarks.md; ARGS=.
 	@exec $(VENV) -m bench.peers $(or $(ARGS),--anew)
@@ -64,13 +67,28 @@ bench-peers: run-environment ## The same beside Keycloak and Ory Hydra (JDK, Mav
 bench-regression: run-environment ## Fails if the issuer became slower than a bare handler and UPDATE allow.
 	@exec $(VENV) -m bench.regression
 
-fire: dev-environment ## Random kills under load, promises checked: SEED=, MINUTES=10, KILLS=300, EVERY=1.5 s.
+fire: dev-environment ## Random kills under load, promises checked: SEED=, MINUTES=10, KILLS=300, EVERY=1.5, BROKERS=1.
 	@exec $(VENV) -m tests.fire $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),10) \
-		--kills $(or $(KILLS),300) --every $(or $(EVERY),1.5)
+		--kills $(or $(KILLS),300) --every $(or $(EVERY),1.5) --brokers $(or $(BROKERS),1)
+
+fire-short: dev-environment ## The same for 3.5 minutes with a seed that never changes; the pipeline runs it.
+	@exec $(VENV) -m tests.fire --seed 7 --minutes 3.5 --kills 1000 --every 1.5
+
+fire-fresh: dev-environment ## The same for 2 minutes with a seed of its own, which it prints; the pipeline too.
+	@exec $(VENV) -m tests.fire --minutes 2 --kills 1000 --every 1.5
+
+fire-tests: dev-environment ## The tests in tests/fire, about 15 minutes; some need root for a mount.
+	@exec $(VENV) -m pytest tests/fire
 
 fire-recovery: dev-environment ## One kill at a time, until all is ready and stays so: SEED=, KILLS=9, ONLY="kafka audit".
 	@exec $(VENV) -m tests.fire $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),10) \
-		--kills $(or $(KILLS),9) --one-by-one $(ONLY)
+		--kills $(or $(KILLS),9) --brokers $(or $(BROKERS),1) --one-by-one $(ONLY)
+
+fire-brokers: dev-environment ## Three Kafka nodes under load: leaders killed, then each restarted in turn: SEED=.
+	@exec $(VENV) -m tests.fire $(if $(SEED),--seed $(SEED)) --rolling
+
+fire-disk: dev-environment ## PostgreSQL's disk full, slow and stuck under load; needs root for a mount: SEED=.
+	@exec $(VENV) -m tests.fire $(if $(SEED),--seed $(SEED)) --bad-disk
 
 fire-outage: dev-environment ## Kafka is away under load, and how soon afterwards all is enforced: SEED=, SECONDS=60.
 	@exec $(VENV) -m tests.fire $(if $(SEED),--seed $(SEED)) --outage $(or $(SECONDS),60)

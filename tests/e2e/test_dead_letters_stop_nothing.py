@@ -62,6 +62,8 @@ def test_poison_is_set_aside_with_its_reason_and_the_partition_goes_on(
         assert letter["reason"]
         assert letter["sha256"] == sha256(poison).hexdigest()
         assert "original" not in letter
+    told = (system.stack.directory / "logs/audit.log").read_text()
+    assert told.count('"a dead letter"') >= len(letters)
 
 
 def _types(records: list[dict[str, Any]]) -> set[str]:

@@ -30,10 +30,17 @@ async def test_a_hundred_copies_make_one_chain_and_nobody_is_logged_out(system: 
                     auth=(web.client_id, web.client_secret or ""),
                 )
 
-            answers = await asyncio.gather(*map(present, range(100)))
+            async def decided(number: int) -> httpx.Response:
+                while True:
+                    answer = await present(number)
+                    assert answer.is_success or "retry-after" in answer.headers
+                    if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                        return answer
+
+            answers = await asyncio.gather(*map(decided, range(100)))
     statuses = Counter(answer.status_code for answer in answers)
-    assert statuses == {200: 4, 429: 96}
-    assert all("retry-after" in answer.headers for answer in answers if answer.is_error)
+    assert 1 <= statuses[200] <= 4
+    assert statuses[200] + statuses[429] == 100
     successors = {answer.json()["refresh_token"] for answer in answers if answer.is_success}
     assert len(successors) == 1
     with httpx.Client(timeout=10) as http:

@@ -79,16 +79,22 @@ class Faults:
         frozen = self.dice.uniform(LEASE_SECONDS + 1, 3 * LEASE_SECONDS)
         service = self.dice.choice(sorted(self.fleet.services))
         hasty = self.dice.random() < 0.4
-        if roll < 0.05:
-            self._begin("kafka", self._kill_server("kafka"))
-        elif roll < 0.12:
+        brokers = 0.05 * len(self.fleet.brokers())
+        if roll < brokers:
+            self._begin(broker := self._broker(), self._kill_server(broker))
+        elif roll < brokers + 0.07:
             self._begin("postgres", self._kill_server("postgres"))
-        elif roll < 0.24:
+        elif roll < brokers + 0.19:
             self._begin(service, self._freeze(service, frozen))
-        elif roll < 0.30:
+        elif roll < brokers + 0.25:
             self._begin("connections", self._cut(service.partition("-")[0]))
         else:
             self._begin(service, self._kill_service(service, after, hasty=hasty))
+
+    def _broker(self) -> str:
+        """One of Kafka's nodes; where there is only one, nothing is drawn."""
+        brokers = self.fleet.brokers()
+        return brokers[0] if len(brokers) == 1 else self.dice.choice(brokers)
 
     def _begin(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         if name in self._busy or (name in self.fleet.servers and self._server_is_down()):

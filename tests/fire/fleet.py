@@ -33,13 +33,16 @@ class Process(Protocol):
     def kill(self) -> None:
         """End it at once."""
 
+    def stop(self) -> None:
+        """End it in order."""
+
     def alive(self) -> bool:
         """Whether it runs."""
 
 
 @dataclass(slots=True)
 class Fleet:
-    """All processes by name; the two servers are `postgres` and `kafka`."""
+    """All processes by name; the servers are `postgres` and `kafka`, or `kafka-1` to `kafka-3`."""
 
     system: BreakableSystem
     services: dict[str, Service]
@@ -49,6 +52,10 @@ class Fleet:
     def urls(self, kind: str) -> list[str]:
         """The base URLs of one kind of service."""
         return [each.url for name, each in self.services.items() if name.startswith(kind)]
+
+    def brokers(self) -> list[str]:
+        """The names of all of Kafka's nodes."""
+        return [name for name in self.servers if name.startswith("kafka")]
 
     def process(self, name: str) -> Process:
         """One of them."""
@@ -70,6 +77,11 @@ class Fleet:
     async def start(self, name: str) -> None:
         """Start it; a server serves when this returns, a service is on its way."""
         await asyncio.to_thread(self.process(name).start)
+
+    async def restart(self, name: str) -> None:
+        """End it in order, and start it again."""
+        await asyncio.to_thread(self.process(name).stop)
+        await self.start(name)
 
     async def until_ready(self, *names: str, seconds: float) -> bool:
         """Wait until these services say that they are ready; whether they do in time.
@@ -111,9 +123,11 @@ class Fleet:
 
 
 @contextmanager
-def standing(say: Callable[[str], None] = lambda line: None) -> Iterator[Fleet]:
+def standing(
+    say: Callable[[str], None] = lambda line: None, *, brokers: int = 1, disk_mb: int = 0
+) -> Iterator[Fleet]:
     """Start everything, and end all of it, whatever is left of it."""
-    with breakable() as system:
+    with breakable(brokers, disk_mb=disk_mb) as system:
         say("PostgreSQL, Kafka and one process of each service stand")
         system.unsupervised()
         system.stack.services.pop("sample_api").stop()
@@ -127,11 +141,17 @@ def standing(say: Callable[[str], None] = lambda line: None) -> Iterator[Fleet]:
             for each in services.values():
                 each.wait_until_ready()
             say(f"{len(services)} service processes are ready")
-            servers: dict[str, Process] = {"postgres": system.database, "kafka": system.broker}
-            yield Fleet(system, services, servers)
+            yield Fleet(system, services, _servers(system))
         finally:
             for each in services.values():
                 each.kill()
+
+
+def _servers(system: BreakableSystem) -> dict[str, Process]:
+    if len(system.brokers) == 1:
+        return {"postgres": system.database, "kafka": system.broker}
+    nodes = {f"kafka-{number}": node for number, node in enumerate(system.brokers, start=1)}
+    return {"postgres": system.database, **nodes}
 
 
 def _replica(system: BreakableSystem, kind: str, number: int) -> Service:

@@ -2,20 +2,26 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 from revocast import Guard
+from revocast.clock import Clock
 from revocast.errors import InvalidToken, RevokedToken, TokenRefused
 from revocast_contracts.lifetimes import SKEW
 from tests.fire.history import Decision, Fault, Writer, now
 from tests.fire.wire import Known, Tokens
 
 STALENESS_SECONDS = (14.0, 20.0, 30.0)
-"""What the guards allow themselves, skew included; on one machine there is no skew, so that a
-ready guard must deny `SKEW` earlier than it states."""
+"""What the guards allow themselves, skew included: a ready guard whose clock is right must deny
+`SKEW` earlier than it states."""
+
+BEHIND_SECONDS = (0.0, 5.0, -5.0)
+"""How far the clock of each is behind the database's: one is right, one slow, one fast. A slow one
+takes what it knows for so much fresher than it is."""
 
 ASKED_EVERY_SECONDS = 0.1
 
@@ -34,13 +40,15 @@ class ResourceServer:
     known: Known
     dice: random.Random
     over: asyncio.Event
+    behind: float = 0.0
     decisions: int = 0
     ready: bool = False
     _guard: Guard | None = None
 
     def state_bound(self) -> None:
         """Write down what it promises."""
-        self.writer.bound(self.name, self.staleness - SKEW.total_seconds())
+        bound = self.staleness - SKEW.total_seconds() + max(0.0, self.behind)
+        self.writer.bound(self.name, bound)
 
     async def live(self) -> None:
         """Until it is over, some minutes as one guard, then as the next."""
@@ -100,6 +108,7 @@ class ResourceServer:
             kafka=self.kafka,
             max_staleness=timedelta(seconds=self.staleness),
             jwks_path=self.jwks,
+            clock=Clock(wall=lambda: time.time() - self.behind, monotonic=time.monotonic),
         )
 
     def _chosen(self) -> list[Tokens]:

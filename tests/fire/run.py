@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.fire import evidence, history
+from tests.fire.bad_disk import BadDisk
 from tests.fire.cast import Cast, cast
 from tests.fire.checker import check
 from tests.fire.evidence import Evidence
@@ -23,12 +24,15 @@ from tests.fire.history import History, Writer
 from tests.fire.one_by_one import OneByOne
 from tests.fire.outage import Outage
 from tests.fire.people import Device
-from tests.fire.resource_servers import STALENESS_SECONDS, ResourceServer
+from tests.fire.resource_servers import BEHIND_SECONDS, STALENESS_SECONDS, ResourceServer
+from tests.fire.rolling import Rolling
 from tests.fire.violations import Violation
 from tests.fire.wire import Known, Wire
 
 REST_SECONDS = 120.0
 DEVICES = 10
+DISK_MB = 400
+"""PostgreSQL's data, and what it writes in some minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +40,9 @@ class Plan:
     """How long and how hard; every random choice comes from `seed`.
 
     `one_by_one`: each kill waits until all has been ready for a while; `only` these, by their
-    names' beginnings. `outage`: nothing but so many seconds without Kafka.
+    names' beginnings. `outage`: nothing but so many seconds without Kafka. `brokers`: Kafka's
+    nodes, 1 or 3. `rolling`: nothing but the loss of its leaders and a restart of each in turn.
+    `bad_disk`: nothing but a disk of PostgreSQL's that is full, slow and stuck.
     """
 
     seed: int
@@ -47,6 +53,9 @@ class Plan:
     one_by_one: bool = False
     only: tuple[str, ...] = ()
     outage: float | None = None
+    brokers: int = 1
+    rolling: bool = False
+    bad_disk: bool = False
     say: Callable[[str], None] = print
 
 
@@ -71,7 +80,7 @@ def run(plan: Plan) -> Outcome:
     """Do all of it; nothing is left running, whatever happens."""
     plan.directory.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(filename=plan.directory / "harness.log", level=logging.WARNING)
-    with standing(plan.say) as fleet:
+    with standing(plan.say, brokers=plan.brokers, disk_mb=DISK_MB * plan.bad_disk) as fleet:
         logs = fleet.system.stack.directory / "logs"
         try:
             return asyncio.run(_Run(plan, fleet, cast(fleet.system)).all())
@@ -93,7 +102,8 @@ class _Run:
             Machine(app.client_id, app, self._device(100 + number))
             for number, app in enumerate(cast.machines)
         ]
-        self._servers = [self._server(n, each) for n, each in enumerate(STALENESS_SECONDS)]
+        promised = zip(STALENESS_SECONDS, BEHIND_SECONDS, strict=True)
+        self._servers = [self._server(n, *each) for n, each in enumerate(promised)]
         self._observers = [self._server(10 + n, STALENESS_SECONDS[0]) for n in range(2)]
         self._endings = self._foes()
         self._faults = self._draw_faults()
@@ -192,7 +202,7 @@ class _Run:
             over=self._quiet,
         )
 
-    def _server(self, number: int, staleness: float) -> ResourceServer:
+    def _server(self, number: int, staleness: float, behind: float = 0.0) -> ResourceServer:
         return ResourceServer(
             name=f"guard-{number}",
             staleness=staleness,
@@ -204,6 +214,7 @@ class _Run:
             known=self._known,
             dice=self._dice(f"guard-{number}"),
             over=self._quiet,
+            behind=behind,
         )
 
     def _draw_faults(self) -> Faults:
@@ -213,6 +224,10 @@ class _Run:
             through, after = self._observers
             known = self._known
             kind = partial(Outage, lasts=plan.outage, known=known, through=through, after=after)
+        elif plan.rolling:
+            kind = Rolling
+        elif (disk := self._fleet.system.disk) is not None:
+            kind = partial(BadDisk, disk=disk)
         elif plan.one_by_one:
             kind = partial(OneByOne, only=plan.only)
         return kind(

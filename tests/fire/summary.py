@@ -24,10 +24,21 @@ def summary(outcome: Outcome) -> Iterator[str]:
     yield f"cuts        {outcome.cuts} times all connections of a service to PostgreSQL"
     yield f"events      {events} written, {records} recorded"
     yield from _recoveries(outcome)
-    yield from (f"outage      {line}" for line in outcome.notes)
+    yield from (f"seen        {line}" for line in outcome.notes)
     yield from (f"NOT READY   {line}" for line in outcome.unready)
     yield f"violations  {len(outcome.violations)}"
     yield from (f"VIOLATION   {each}" for each in outcome.violations)
+
+
+def figures(outcome: Outcome) -> str:
+    """All that counts, in one line: what the pipeline's output ends with."""
+    return (
+        f"{outcome.killed.total()} kills, {outcome.paused.total()} pauses, {outcome.cuts} cuts, "
+        f"{len(outcome.history.requests)} requests, {len(outcome.history.decisions)} decisions, "
+        f"{outcome.lines} lines of history, {len(outcome.evidence.outbox)} events written, "
+        f"{len(outcome.evidence.records)} recorded, {len(outcome.unready)} not ready, "
+        f"{len(outcome.violations)} violations"
+    )
 
 
 def _recoveries(outcome: Outcome) -> Iterator[str]:

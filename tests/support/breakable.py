@@ -3,29 +3,35 @@ unless a test leaves the supervisor on."""
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from devstack.errors import DevstackError
 from devstack.kafka import Kafka
 from devstack.postgres import Postgres
 from tests.support import kafka as kafka_parts
 from tests.support import parts
 from tests.support import postgres as postgres_parts
 from tests.support.deadlines import until_sync
+from tests.support.kafka_cluster import cluster
+from tests.support.small_disk import SmallDisk, small_disk
 from tests.support.system import System, standing_on
 
 
 @dataclass(frozen=True, slots=True)
 class BreakableSystem(System):
-    """A system whose servers are ours to stop and to kill."""
+    """A system whose servers are ours to stop and to kill. `broker` is the first of `brokers`.
+
+    `disk` is PostgreSQL's, where it got one that can be filled.
+    """
 
     broker: Kafka
     database: Postgres
+    brokers: tuple[Kafka, ...]
+    disk: SmallDisk | None
 
     def unsupervised(self) -> None:
         """From here on a service that was ended stays down until the test starts it."""
@@ -64,25 +70,33 @@ class BreakableSystem(System):
 
 
 @contextmanager
-def breakable() -> Iterator[BreakableSystem]:
+def breakable(brokers: int = 1, *, disk_mb: int = 0) -> Iterator[BreakableSystem]:
     """Start PostgreSQL, Kafka and the whole system; end all of it, whatever is left of it."""
-    with tempfile.TemporaryDirectory(prefix="revocast-breakable-") as name:
-        directory = Path(name)
-        directory.chmod(0o755)
-        real = parts.chosen() == parts.REAL
-        database = Postgres(
-            directory / "postgres", binaries=parts.system_postgres() if real else None
+    with ExitStack() as stack:
+        directory = Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="revocast-breakable-"))
         )
-        broker = Kafka(directory / "kafka")
-        try:
-            database.start()
-            broker.start()
-            postgres = postgres_parts.Server(database.dsn())
-            kafka = kafka_parts.Server(broker.bootstrap)
-            with standing_on(directory, postgres, kafka) as system:
-                yield BreakableSystem(system.stack, system.demo, postgres, kafka, broker, database)
-        except DevstackError as error:
-            raise DevstackError(f"{error}; {broker.fate()}") from error
-        finally:
-            broker.stop()
-            database.stop()
+        directory.chmod(0o755)
+        place = directory / "postgres"
+        # Its data; its pid file and log are ours, and have space.
+        disk = stack.enter_context(small_disk(place / "server", disk_mb)) if disk_mb else None
+        database = _postgres(place, small=disk is not None)
+        stack.callback(database.stop)
+        database.start()
+        postgres = postgres_parts.Server(database.dsn())
+        nodes = stack.enter_context(cluster(directory / "kafka", brokers))
+        kafka = kafka_parts.Server(",".join(node.bootstrap for node in nodes))
+        settings = {"REVOCAST_KAFKA_REPLICATION": str(brokers)}
+        system = stack.enter_context(standing_on(directory, postgres, kafka, settings))
+        yield BreakableSystem(
+            system.stack, system.demo, postgres, kafka, nodes[0], database, nodes, disk
+        )
+
+
+def _postgres(place: Path, *, small: bool) -> Postgres:
+    real = parts.chosen() == parts.REAL
+    return Postgres(
+        place,
+        binaries=parts.system_postgres() if real else None,
+        settings={"max_wal_size": "64MB", "min_wal_size": "32MB"} if small else None,
+    )

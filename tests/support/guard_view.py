@@ -75,7 +75,7 @@ class GuardView:
     async def kill(self, kind: SelectorKind, value: object) -> RevocationEntry:
         """A kill, decided, applied by the issuer, and completed."""
         entry = self.decide(Selector(kind=kind, value=str(value)))
-        await apply_kill(self.pool, entry, poke=lambda: None)
+        await apply_kill(self.pool, entry, correlation_id="a kill", poke=lambda: None)
         await self.catch_up()
         return entry
 

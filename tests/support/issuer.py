@@ -123,6 +123,16 @@ async def present(
     return await refresh(families, client, refresh_token=refresh_token, **(arguments | changed))
 
 
+async def decided(
+    families: Families, refresh_token: str | None, client: Client = CLIENT
+) -> Minted | Refused | ScopeRefused | TargetRefused | TryLater:
+    """Present a refresh token again for as long as 503 is the answer, as clients do."""
+    while True:
+        outcome = await present(families, refresh_token, client)
+        if not isinstance(outcome, TryLater) or outcome.limited:
+            return outcome
+
+
 async def rotated(families: Families, refresh_token: str | None, client: Client = CLIENT) -> Minted:
     """Present a refresh token that has to be good."""
     minted = await present(families, refresh_token, client)

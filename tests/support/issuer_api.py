@@ -36,7 +36,14 @@ OTHER_SECRET = "the secret of other"
 MACHINE_SECRET = "the secret of machine"
 API_SECRET = "the secret of api"
 
-WEB = replace(CLIENT, secret_sha256=sha256(SECRET.encode()).digest(), consent_required=True)
+REPORTS = "https://reports.example"
+
+WEB = replace(
+    CLIENT,
+    secret_sha256=sha256(SECRET.encode()).digest(),
+    consent_required=True,
+    resources=(RESOURCE, REPORTS),
+)
 OTHER = replace(WEB, client_id="other", secret_sha256=sha256(OTHER_SECRET.encode()).digest())
 SPA = replace(WEB, client_id="spa", secret_sha256=None)
 MACHINE = replace(
@@ -46,7 +53,7 @@ MACHINE = replace(
     grants=frozenset({GrantType.CLIENT_CREDENTIALS}),
     redirect_uris=(),
     scopes=frozenset({"orders.read", "orders.write"}),
-    resources=(RESOURCE, "https://reports.example"),
+    resources=(RESOURCE, REPORTS),
 )
 API = replace(
     MACHINE,

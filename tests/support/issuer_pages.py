@@ -1,6 +1,6 @@
 """The issuer's pages over real Postgres, and people who visit them with a browser of their own."""
 
-from collections.abc import AsyncIterator, MutableMapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
@@ -118,35 +118,6 @@ async def add_account(
     )
     assert isinstance(account, Account), account
     return account
-
-
-async def get_raw(issuer: Issuer, path: str, query: bytes) -> tuple[int, str]:
-    """GET with a query that no well-behaved HTTP client would send; the status and the body."""
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": "GET",
-        "scheme": "https",
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": query,
-        "root_path": "",
-        "headers": [(b"host", b"id.example")],
-        "client": ("192.0.2.1", 50_000),
-        "server": ("id.example", 443),
-    }
-    sent: list[MutableMapping[str, Any]] = []
-
-    async def receive() -> MutableMapping[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(message: MutableMapping[str, Any]) -> None:
-        sent.append(message)
-
-    await issuer.app(scope, receive, send)
-    body = b"".join(message.get("body", b"") for message in sent)
-    return sent[0]["status"], body.decode()
 
 
 class _Reader(HTMLParser):

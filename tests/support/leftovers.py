@@ -1,6 +1,13 @@
-"""All that a running system leaves: logs, topics and tables, as text."""
+"""All that a system leaves: every file of its directory as bytes; topics and tables as text.
+
+Bytes do not show what is compressed or encoded in them. PostgreSQL compresses values of more than 2
+kB (TOAST) and, where that is switched on, the pages in its log; a record that crosses a page of
+that log is cut in two by the page's header. Kafka keeps batches as their producer sent them,
+which may be compressed. Therefore topics and tables are read through their servers as well.
+"""
 
 import asyncio
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import asyncpg
@@ -8,6 +15,31 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from revocast_contracts.topics import TOPICS
 from tests.support.system import System
+
+EXEMPT = ("demo.json", "secrets")
+"""Files and directories of `.revocast` in which secrets belong."""
+
+
+def files(directory: Path) -> Iterator[tuple[str, bytes]]:
+    """Every file of a `.revocast` that is not exempt: (path in it, bytes)."""
+    for path in sorted(directory.rglob("*")):
+        place = path.relative_to(directory)
+        if place.parts[0] not in EXEMPT and path.is_file():
+            yield str(place), path.read_bytes()
+
+
+def holding(needles: Collection[bytes], directory: Path) -> set[str]:
+    """The files of a `.revocast` in whose name or bytes any needle stands."""
+    found = set()
+    for place, held in files(directory):
+        kept = held.replace(_EMPTY, b"")  # logs and indexes are made at full length
+        name = place.encode()
+        if any(needle in kept or needle in name for needle in needles):
+            found.add(place)
+    return found
+
+
+_EMPTY = bytes(4096)
 
 
 def logs(directory: Path) -> list[tuple[str, str]]:

@@ -22,6 +22,7 @@ from devstack.ports import free_port
 from issuer.consumers.revocations import revocations_feed
 from messaging import outbox
 from messaging.relay import Relay
+from messaging.security import KafkaSettings
 from messaging.topics import ensure_topics
 from messaging.watermarks import LifecycleWatermarks
 from revocast_contracts import codec
@@ -91,7 +92,8 @@ async def an_issuer(dsn: str, bootstrap: str) -> AsyncIterator[Pool]:
     """The issuer's outbox, relay, and answers to kills; its HTTP side is not needed here."""
     pool = await create_pool(dsn, size=6, application_name="test-issuer")
     relay = Relay(pool, bootstrap=bootstrap, source="issuer", watermarks=LifecycleWatermarks())
-    feed = revocations_feed(bootstrap, pool, poke=relay.poke)
+    kafka = KafkaSettings(kafka_bootstrap=bootstrap)
+    feed = revocations_feed(kafka, pool, poke=relay.poke)
     background = Background()
     background.add("relay", relay.run)
     try:

@@ -21,6 +21,7 @@ from issuer.usecases.revoke_token import revoke_refresh_token
 from issuer.usecases.withdraw_consent import withdraw_consent
 from revocast_contracts.selectors import Selector, SelectorKind, subject_hash
 from servicekit.postgres import Pool, transaction
+from tests.support.guard_view import ISSUER
 from tests.support.issuer import CLIENT, HASH_KEY, RESOURCE, a_code_in, present, redeem
 
 
@@ -199,15 +200,13 @@ class Storm:
         self.withdrawn.append((subject, client.client_id, began, await self._now()))
 
     async def _kill(self) -> None:
-        selector = self.dice.choice(
-            [
-                Selector(kind=SelectorKind.CLIENT, value=self.clients[0].client_id),
-                Selector(
-                    kind=SelectorKind.SUBJECT,
-                    value=subject_hash(str(self.dice.choice(self.subjects)), HASH_KEY),
-                ),
-            ]
+        subject = subject_hash(str(self.dice.choice(self.subjects)), HASH_KEY)
+        selectors = (
+            Selector(kind=SelectorKind.SUBJECT, value=subject),
+            Selector(kind=SelectorKind.CLIENT, value=self.clients[0].client_id),
+            Selector(kind=SelectorKind.ISSUER, value=ISSUER),
         )
+        selector = selectors[len(self.kills) % len(selectors)]
         async with transaction(self.pool) as connection:
             applied_at = await cuts.apply_kill(
                 connection, kill_id=str(uuid4()), selector=selector, correlation_id="storm"

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,11 +73,15 @@ def running(directory: Path) -> Iterator[System]:
 
 @contextmanager
 def standing_on(
-    directory: Path, postgres: postgres_parts.Server, kafka: kafka_parts.Server
+    directory: Path,
+    postgres: postgres_parts.Server,
+    kafka: kafka_parts.Server,
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[System]:
-    """The same on servers that run already."""
+    """The same on servers that run already; `settings` are further ones of the environment."""
     environment = {
         **os.environ,
+        **(settings or {}),
         "REVOCAST_DATABASE_URL": postgres.dsn,
         "REVOCAST_KAFKA_BOOTSTRAP": kafka.bootstrap,
     }

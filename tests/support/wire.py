@@ -8,14 +8,20 @@ from urllib.parse import urlsplit
 
 class Wire:
     """Forwards connections. `answers` cleared: what the server says is kept, and the client waits.
+    `questions` cleared: what clients say is kept, and arrives later, also of those that have gone;
+    who connects meanwhile, as to cancel a statement, is never heard.
 
-    `sent` counts the bytes that clients sent, so that a test can see that a statement is out.
+    `sent` counts the bytes that clients sent, so that a test can see that a statement is out, and
+    `said` those of the server, so that it can see that one was answered.
     """
 
     def __init__(self, dsn: str) -> None:
         self.answers = asyncio.Event()
         self.answers.set()
+        self.questions = asyncio.Event()
+        self.questions.set()
         self.sent = 0
+        self.said = 0
         self.dsn = ""
         self._parts = urlsplit(dsn)
         self._server: asyncio.Server | None = None
@@ -47,10 +53,11 @@ class Wire:
         self._pairs.add(pair)
         host, port = self._parts.hostname or "127.0.0.1", self._parts.port or 5432
         ends = [writer]
+        heard = self.questions if self.questions.is_set() else asyncio.Event()
         try:
             there, back = await asyncio.open_connection(host, port)
             ends.append(back)
-            await asyncio.gather(self._ask(reader, back), self._answer(there, writer))
+            await asyncio.gather(self._ask(reader, back, heard), self._answer(there, writer))
         except (asyncio.CancelledError, OSError):
             pass
         finally:
@@ -58,15 +65,19 @@ class Wire:
                 end.transport.abort()
             self._pairs.discard(pair)
 
-    async def _ask(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    async def _ask(
+        self, source: asyncio.StreamReader, target: asyncio.StreamWriter, heard: asyncio.Event
+    ) -> None:
         while chunk := await source.read(65536):
             self.sent += len(chunk)
+            await heard.wait()
             target.write(chunk)
             await target.drain()
         target.close()
 
     async def _answer(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         while chunk := await source.read(65536):
+            self.said += len(chunk)
             await self.answers.wait()
             target.write(chunk)
             await target.drain()

@@ -63,6 +63,12 @@ class TokenIssued(Data):
     jti_hash: str
     exp: AwareDatetime = Field(description="When the access token expires.")
     refreshable: bool = Field(description="Whether a refresh token came with it.")
+    idle_expires_at: AwareDatetime | None = Field(
+        default=None, description="When the family expires unless it is refreshed before."
+    )
+    absolute_expires_at: AwareDatetime | None = Field(
+        default=None, description="When the family expires however often it is refreshed."
+    )
     origin: Network | None = None
 
 
@@ -78,6 +84,9 @@ class TokenRotated(Data):
     generation: int = Field(description="The generation that is current now.")
     jti_hash: str
     exp: AwareDatetime
+    idle_expires_at: AwareDatetime | None = Field(
+        default=None, description="When the family expires unless it is refreshed before."
+    )
     origin: Network | None = None
 
 
@@ -95,6 +104,9 @@ class TokenReplayed(Data):
     age_ms: int = Field(description="Milliseconds since the rotation.")
     jti_hash: str
     exp: AwareDatetime
+    idle_expires_at: AwareDatetime | None = Field(
+        default=None, description="When the family expires unless it is refreshed before."
+    )
     origin: Network | None = None
 
 

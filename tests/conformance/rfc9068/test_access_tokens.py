@@ -7,6 +7,7 @@ from tests.support.issuer import RESOURCE, a_code, a_session
 from tests.support.issuer_api import (
     ISSUER,
     MACHINE_SECRET,
+    REPORTS,
     SECRET,
     WEB,
     Api,
@@ -84,6 +85,25 @@ async def test_a_requested_scope_is_in_the_token(api: Api, alice: Visitor) -> No
     assert set(claims(tokens["access_token"])["scope"].split(" ")) == {"openid", "orders.read"}
 
 
+@pytest.mark.parametrize(
+    ("resource", "own"), [(RESOURCE, "orders.read"), (REPORTS, "orders.write")]
+)
+async def test_each_scope_means_something_to_the_audience(
+    api: Api, alice: Visitor, resource: str, own: str
+) -> None:
+    """2.2.3: All scopes of a token MUST have meaning for the resource that is its `aud`."""
+    await add_api(api.pool, RESOURCE, scopes=frozenset({"orders.read"}))
+    await add_api(api.pool, REPORTS, scopes=frozenset({"orders.write"}))
+    asked = "openid orders.read orders.write"
+    tokens = good(await api.redeem(await alice.allow(scope=asked, resource=resource)))
+    refreshed = good(await api.token("refresh_token", refresh_token=tokens["refresh_token"]))
+    for answer in (tokens, refreshed):
+        assert set(answer["scope"].split()) == {"openid", own}
+        assert set(claims(answer["access_token"])["scope"].split()) == {"openid", own}
+    of_machine = claims((await api.machine_token(resource=resource))["access_token"])
+    assert (of_machine["aud"], of_machine["scope"]) == (resource, own)
+
+
 async def test_the_subject_of_a_person_is_the_person(api: Api) -> None:
     """2.2, 5: With a resource owner, `sub` is the resource owner's, never the client's."""
     session = a_session()
@@ -102,14 +122,32 @@ async def test_the_requested_resource_is_the_audience(api: Api, alice: Visitor) 
     """3: If the request had a `resource`, the token's `aud` SHOULD be it."""
     tokens = good(await api.redeem(await alice.allow(resource=RESOURCE)))
     assert claims(tokens["access_token"])["aud"] == RESOURCE
-    asked = await api.machine_token(resource="https://reports.example")
-    assert claims(asked["access_token"])["aud"] == "https://reports.example"
+    asked = await api.machine_token(resource=REPORTS)
+    assert claims(asked["access_token"])["aud"] == REPORTS
 
 
 async def test_without_a_resource_there_is_a_default(api: Api, alice: Visitor) -> None:
     """3: Without a `resource` the server MUST use a default for `aud`."""
     tokens = good(await api.redeem(await alice.allow()))
     assert claims(tokens["access_token"])["aud"] == RESOURCE
+
+
+async def test_scopes_choose_the_default_resource(api: Api, alice: Visitor) -> None:
+    """3: Without a `resource` the server SHOULD infer it from the scopes that were asked for."""
+    await add_api(api.pool, REPORTS, scopes=frozenset({"orders.write"}))
+    tokens = good(await api.redeem(await alice.allow(scope="openid orders.write")))
+    assert claims(tokens["access_token"])["aud"] == REPORTS
+
+
+async def test_scopes_of_another_resource_are_an_invalid_scope(api: Api, alice: Visitor) -> None:
+    """3: Scopes that belong to other resources than the one asked for are an `invalid_scope`."""
+    await add_api(api.pool, RESOURCE, scopes=frozenset({"orders.read"}))
+    await alice.authorize(scope="orders.write", resource=RESOURCE)
+    assert alice.returned["error"] == "invalid_scope"
+    auth = ("machine", MACHINE_SECRET)
+    form = {"scope": "orders.read orders.write", "resource": RESOURCE}
+    response = await api.token("client_credentials", auth=auth, **form)
+    assert error(response) == (400, "invalid_scope")
 
 
 async def test_an_unknown_resource_is_an_invalid_target(api: Api, alice: Visitor) -> None:

@@ -185,6 +185,26 @@ async def test_a_bad_request_is_a_problem_that_names_it(operator: httpx.AsyncCli
         assert answer.json()["parameter"], path
 
 
+@pytest.mark.parametrize("path", ["/records", "/records/0", f"/families/{uuid4()}"])
+@pytest.mark.parametrize(
+    ("query", "parameter"), [("famly=x", "famly"), ("a&" * 20_000, "a"), ("LIMIT=1", "LIMIT")]
+)
+async def test_an_unknown_parameter_is_refused_by_every_route(
+    operator: httpx.AsyncClient, path: str, query: str, parameter: str
+) -> None:
+    """A misspelt filter is a 400 that names it, not everything; so are thousands of them."""
+    answer = await operator.get(f"{path}?{query}")
+    assert (answer.status_code, answer.json().get("parameter")) == (400, parameter)
+
+
+@pytest.mark.parametrize("path", ["/records", f"/families/{uuid4()}"])
+async def test_a_doubled_parameter_is_refused(operator: httpx.AsyncClient, path: str) -> None:
+    """Nobody chooses one of two, not even when they are equal."""
+    for query in ("limit=1&limit=1", "limit&" * 10_000):
+        answer = await operator.get(f"{path}?{query}")
+        assert (answer.status_code, answer.json().get("parameter")) == (400, "limit")
+
+
 async def test_a_story_is_told_over_http(operator: httpx.AsyncClient, pool: Pool) -> None:
     """The story of a theft: every step in order, the state, and the cause of the end."""
     story = Story()

@@ -1,6 +1,9 @@
 """`revocast clients`: what it registers can be used, and what it disables can not."""
 
+from dataclasses import replace
+
 import httpx
+import jwt
 import pytest
 
 from tests.support.command import Command
@@ -85,9 +88,58 @@ def test_a_public_client_has_no_secret(elsewhere: Command) -> None:
     assert listed["phone"]["redirect_uris"] == ["http://127.0.0.1/cb", "com.example.app:/cb"]
 
 
+def test_a_client_is_exempted_from_pkce_and_then_needs_a_nonce(
+    system: System, elsewhere: Command
+) -> None:
+    """Without a challenge it is let in with a nonce only; nobody else is let in without one."""
+    to = ("--redirect-uri", f"{API}/cb")
+    elsewhere("clients", "create", "exempt", *to, "--without-pkce")
+    elsewhere("clients", "create", "strict", *to)
+    assert _asked(system, "exempt", nonce="n").count('id="sign-in"')
+    assert "error=invalid_request" in _asked(system, "exempt")
+    assert "error=invalid_request" in _asked(system, "strict", nonce="n")
+
+
+def test_a_client_introspects_and_is_returned_to_as_registered(
+    system: System, elsewhere: Command
+) -> None:
+    """It may ask about the tokens of the client it names, and /logout leads to its address."""
+    made = elsewhere(
+        *("clients", "create", "gateway", "--redirect-uri", f"{API}/cb"),
+        *("--introspects", "machine", "--post-logout-redirect-uri", f"{API}/bye"),
+    ).json
+    machine = system.demo.clients["machine"]
+    token = _token(system, "machine", machine.client_secret or "").json()["access_token"]
+    auth = ("gateway", made["client_secret"])
+    url = f"{system.demo.issuer}/introspect"
+    assert httpx.post(url, data={"token": token}, auth=auth).json()["active"] is True
+    back = {"client_id": "gateway", "post_logout_redirect_uri": f"{API}/bye"}
+    answer = httpx.get(f"{system.demo.issuer}/logout", params=back)
+    assert answer.headers["location"] == f"{API}/bye"
+
+
+def test_an_api_gets_tokens_of_the_profile_that_was_put(system: System, elsewhere: Command) -> None:
+    """`jwt` is RS256 and `typ: JWT`; what is no URI of an API is refused in one line."""
+    api = "https://old.example"
+    elsewhere("resources", "put", api, "--profile", "jwt", "--scope", "orders.read")
+    made = elsewhere(
+        *("clients", "create", "older", "--grant", "client_credentials"),
+        *("--scope", "orders.read", "--resource", api),
+    ).json
+
+    def made_so() -> bool:
+        token = _token(system, "older", made["client_secret"]).json()["access_token"]
+        header = jwt.get_unverified_header(token)
+        return (header["alg"], header["typ"]) == ("RS256", "JWT")
+
+    until_sync(made_so)  # the issuer remembers APIs for a moment
+    assert "resource" in elsewhere("resources", "put", "no uri").why
+
+
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
+        (["lax", "--public", "--redirect-uri", f"{API}/cb", "--without-pkce"], "PKCE"),
         (["web"], "client_id: taken"),
         (["with space", "--redirect-uri", f"{API}/cb"], "client_id"),
         (["noredirect"], "redirect_uris"),
@@ -125,9 +177,28 @@ def test_a_client_is_disabled_once(elsewhere: Command) -> None:
     assert "already" in elsewhere("clients", "disable", "once").why
 
 
+def test_a_port_of_the_demo_names_no_other_issuer(here: Command) -> None:
+    """Who chose the demo's port in the shell still means the demo."""
+    command = replace(here, settings={"REVOCAST_ISSUER_PORT": "8400"})
+    assert "web" in {each["client_id"] for each in command("clients", "list").json}
+
+
 def test_beside_the_demo_no_setting_is_needed(here: Command) -> None:
     """Where `make run` runs, the command finds the demo's issuer by itself."""
     assert {"web", "spa", "machine"} <= {each["client_id"] for each in here("clients", "list").json}
+
+
+def _asked(system: System, client_id: str, **more: str) -> str:
+    """What an authorization request without a challenge shows, or where it leads."""
+    parameters = {
+        "response_type": "code",
+        "client_id": client_id,
+        "redirect_uri": f"{API}/cb",
+        "scope": "openid",
+    }
+    answer = httpx.get(f"{system.demo.issuer}/authorize", params=parameters | more)
+    where: str = answer.headers.get("location", "")
+    return where if answer.is_redirect else answer.text
 
 
 def _token(system: System, client_id: str, secret: str) -> httpx.Response:

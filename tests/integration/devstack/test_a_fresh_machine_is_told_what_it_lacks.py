@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from devstack.claims import Claim
 from devstack.clean import clean
+from devstack.errors import DevstackError
 from devstack.postgres import Postgres
 from devstack.users import outside
 
@@ -73,6 +75,26 @@ def test_no_network_is_one_clear_line(checkout: Path) -> None:
     )
     assert status != 0
     assert "the Python package index cannot be reached" in said
+
+
+def test_a_disk_that_fills_up_is_one_clear_line(checkout: Path) -> None:
+    """While the environment is made: which disk it is, and what to do."""
+    logs = checkout / ".revocast" / "logs"
+    logs.mkdir(parents=True)
+    (logs / "setup.log").symlink_to("/dev/full")
+    status, said = answer(["make", "run", f"PYTHON={sys.executable}"], checkout)
+    assert status != 0
+    assert f"setup: no space left on the disk of {checkout}: free some and start again" in said
+    assert "Traceback" not in said
+
+
+def test_a_full_disk_is_one_clear_line_for_a_claim(directory: Path) -> None:
+    """The first byte that a start writes says the same, and the directory is nobody's then."""
+    (directory / "lock").symlink_to("/dev/full")
+    claim = Claim(directory)
+    for _ in range(2):
+        with pytest.raises(DevstackError, match=f"no space left on the disk of {directory}; free"):
+            claim.take()
 
 
 def test_clean_leaves_a_running_system_alone(checkout: Path) -> None:

@@ -19,6 +19,7 @@ from tests.support.issuer import (
     a_code,
     a_family,
     a_session,
+    decided,
     families_on,
     present,
     redeem,
@@ -33,7 +34,7 @@ async def kill(pool: Pool, selector: Selector, kill_id: str = "kill-1") -> datet
 
 
 async def test_no_storm_mints_from_before_an_applied_kill(pool: Pool) -> None:
-    """Refreshes, code exchanges and client tokens race a kill; none decided after it is older."""
+    """Refreshes and code exchanges race a kill of their subject; none is minted after its cut."""
     subject = uuid4()
     replicas = [families_on(pool) for _ in range(3)]
     minted: list[Minted] = []
@@ -42,7 +43,7 @@ async def test_no_storm_mints_from_before_an_applied_kill(pool: Pool) -> None:
     codes = [await a_code(replicas[0], session=a_session(subject)) for _ in range(30)]
 
     async def refresh_on(token: str | None, replica: Families) -> None:
-        while isinstance(outcome := await present(replica, token), Minted):
+        while isinstance(outcome := await decided(replica, token), Minted):
             minted.append(outcome)
             token = outcome.refresh_token
             if len(minted) >= 60:

@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,9 +16,9 @@ from issuer.domain.refresh_token import MacKeys, parse
 from issuer.store.coalescing import (
     IN_FLIGHT,
     LONGEST_WAIT_MS,
-    STATEMENT_SECONDS,
     OutcomeUnknownError,
 )
+from issuer.store.database_clock import STATEMENT_SECONDS, DatabaseClock
 from issuer.store.families import Families
 from issuer.store.rotations import Outcome, Presentation
 from servicekit.postgres import Pool, create_pool
@@ -26,6 +27,7 @@ from tests.support.issuer import (
     HASH_KEY,
     KEYS,
     a_family,
+    decided,
     families_on,
     present,
     rotated,
@@ -128,6 +130,33 @@ async def test_a_connection_lost_at_the_commit_is_unknown_and_safe_to_retry(
     assert await generation(pool, start) == 2
 
 
+async def test_a_statement_that_arrives_late_decides_nothing(
+    far: Families, wire: Wire, pool: Pool
+) -> None:
+    """Its client was told 503, tried elsewhere and rotated on: its family lives."""
+    near = families_on(pool)
+    start = await a_family(near)
+    wire.questions.clear()
+    assert isinstance(await present(far, start.refresh_token), TryLater)
+    second = await rotated(near, start.refresh_token)
+    third = await rotated(near, second.refresh_token)
+    before = wire.said
+    wire.questions.set()
+    async with asyncio.timeout(10):
+        while wire.said == before:
+            await asyncio.sleep(0.01)
+    assert (await rotated(near, third.refresh_token)).family == start.family
+
+
+async def test_a_clock_that_was_set_refuses_nobody_for_long(far: Families, pool: Pool) -> None:
+    """What a process believes of the database's clock is forgotten when it proves wrong."""
+    start = await a_family(families_on(pool))
+    far.rotations.clock = DatabaseClock()
+    far.rotations.clock.heard(datetime.now(UTC) - timedelta(hours=1))
+    assert isinstance(await present(far, start.refresh_token), TryLater)
+    assert isinstance(await present(far, start.refresh_token), Minted)
+
+
 async def test_a_server_that_falls_silent_is_given_up_within_the_usual_grace(
     far: Families, wire: Wire, pool: Pool
 ) -> None:
@@ -202,8 +231,8 @@ async def test_families_that_somebody_holds_stall_neither_neighbours_nor_kills(
         await blocker.execute(
             "SELECT FROM family WHERE id = ANY ($1) FOR UPDATE", [one.family for one in held]
         )
-        waiting = [asyncio.create_task(present(families, one.refresh_token)) for one in held]
-        async with asyncio.timeout(LONGEST_WAIT_MS / 2000):
+        waiting = [asyncio.create_task(decided(families, one.refresh_token)) for one in held]
+        async with asyncio.timeout(4 * STATEMENT_SECONDS):
             token = free.refresh_token
             for _ in range(20):
                 token = (await rotated(families, token)).refresh_token

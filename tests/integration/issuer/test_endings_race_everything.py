@@ -12,7 +12,7 @@ import pytest
 from issuer.domain.outcomes import Minted
 from issuer.usecases.passwords import Passwords
 from issuer.usecases.people import People
-from revocast_contracts.selectors import SelectorKind, jti_hash, subject_hash
+from revocast_contracts.selectors import Selector, SelectorKind, jti_hash, subject_hash
 from servicekit.postgres import Pool, create_pool
 from tests.support.family_history import assert_events_tell_the_rows, jti_hashes_told
 from tests.support.issuer import HASH_KEY, families_on
@@ -109,22 +109,29 @@ async def _outlived(
 
 def _assert_killed(storm: Storm, started: dict[object, object]) -> None:
     assert storm.kills
+    assert {selector.kind for selector, _ in storm.kills} == {
+        SelectorKind.ISSUER,
+        SelectorKind.CLIENT,
+        SelectorKind.SUBJECT,
+    }
     for selector, applied_at in storm.kills:
-        tokens = (
-            _of_client(storm, selector.value)
-            if selector.kind is SelectorKind.CLIENT
-            else [
-                token
-                for token in storm.minted
-                if subject_hash(token.subject, HASH_KEY) == selector.value
-            ]
-        )
+        tokens = [token for token in storm.minted if _is_meant(selector, token)]
         for token in tokens:
             if token.issued_at <= applied_at:
                 continue
             assert int(token.issued_at.timestamp()) > int(applied_at.timestamp())
             if token.family is not None:
                 assert started[token.family] > applied_at  # type: ignore[operator]  # datetimes
+
+
+def _is_meant(selector: Selector, token: Minted) -> bool:
+    match selector.kind:
+        case SelectorKind.ISSUER:
+            return True
+        case SelectorKind.CLIENT:
+            return token.client_id == selector.value
+        case _:
+            return subject_hash(token.subject, HASH_KEY) == selector.value
 
 
 def _of_client(storm: Storm, client_id: str) -> list[Minted]:

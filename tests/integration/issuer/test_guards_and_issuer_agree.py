@@ -242,7 +242,7 @@ async def test_a_pending_kill_refuses_everything_and_an_applied_one_what_is_olde
     )
     new = await a_family(scene.families, CLIENT, a_session())
     assert not scene.view.accepts(new)
-    await apply_kill(scene.families.pool, killed, poke=lambda: None)
+    await apply_kill(scene.families.pool, killed, correlation_id="a kill", poke=lambda: None)
     await scene.view.catch_up()
     newer = await a_family(scene.families, CLIENT, a_session())
     assert not scene.view.accepts(new)
@@ -263,7 +263,7 @@ async def test_a_kill_id_that_comes_again_kills_nothing_new(scene: Scene) -> Non
     """The log is read again after a restart: the same kill is answered with its first moment."""
     entry = await scene.view.kill(SelectorKind.CLIENT, CLIENT.client_id)
     after = await a_family(scene.families, CLIENT)
-    await apply_kill(scene.families.pool, entry, poke=lambda: None)
+    await apply_kill(scene.families.pool, entry, correlation_id="a kill", poke=lambda: None)
     await scene.view.catch_up()
     assert scene.view.accepts(after)
     assert isinstance(await present(scene.families, after.refresh_token), Minted)

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from tests.support.issuer_api import SECRET, Api, error
+from tests.support.raw import get_raw
 
 FORM = "application/x-www-form-urlencoded"
 CREDENTIALS = b"client_id=web&client_secret=the+secret+of+web"
@@ -22,6 +23,7 @@ MALFORMED = {
     "half an escape": CREDENTIALS + b"&token=%4",
     "an escape that is none": CREDENTIALS + b"&token=%zz",
     "20,000 parameters": CREDENTIALS + b"".join(b"&a%d=1" % n for n in range(20_000)),
+    "20,000 equal parameters": b"&".join([b"a"] * 20_000),
     "101 parameters": CREDENTIALS + b"".join(b"&a%d=1" % n for n in range(101)),
     "oversize": CREDENTIALS + b"&token=" + b"a" * 70_000,
     "far oversize": CREDENTIALS + b"&token=" + b"a" * 3_000_000,
@@ -164,6 +166,22 @@ async def test_odd_values_are_refused_and_not_repeated(api: Api, value: str) -> 
         assert value not in response.text
     assert (await api.post("/revoke", {"token": value}, auth=("web", SECRET))).status_code == 200
     assert await api.introspect(value) == {"active": False}
+
+
+MANY = [b"&".join(b"a%d=1" % n for n in range(20_000)), b"&".join([b"a"] * 20_000)]
+READ_A_FORM = [*ENDPOINTS, "/authorize", "/sign-in", "/consent", "/logout", "/userinfo"]
+READ_A_QUERY = ["/authorize", "/logout", "/userinfo"]
+
+
+@pytest.mark.parametrize("many", MANY, ids=["different", "equal"])
+async def test_20_000_parameters_are_refused_by_every_endpoint(api: Api, many: bytes) -> None:
+    """Every endpoint that reads a form or a query refuses too many parameters with 400."""
+    for path in READ_A_FORM:
+        response = await api.http.post(path, content=many, headers={"content-type": FORM})
+        assert response.status_code == 400, path
+    for path in READ_A_QUERY:
+        response = await get_raw(api.app, path, many)
+        assert response.status_code == 400, path
 
 
 async def test_unknown_paths_are_problems(api: Api) -> None:

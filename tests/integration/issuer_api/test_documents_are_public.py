@@ -1,7 +1,18 @@
+import jwt
 import pytest
 
 from servicekit.postgres import Pool
-from tests.support.issuer_api import ISSUER, Api, api_on, good
+from tests.support.issuer import RESOURCE
+from tests.support.issuer_api import (
+    ISSUER,
+    WEB,
+    Api,
+    add_api,
+    add_clients,
+    api_on,
+    good,
+    lend_keys,
+)
 
 DOCUMENTS = [
     "/.well-known/openid-configuration",
@@ -92,6 +103,65 @@ async def test_no_description_of_the_framework_is_served(api: Api) -> None:
     """Neither an OpenAPI document nor its pages are there."""
     for path in ("/openapi.json", "/docs", "/redoc"):
         assert (await api.http.get(path)).status_code == 404
+
+
+WHOLE = {
+    "issuer": "https://id.example",
+    "authorization_endpoint": "https://id.example/authorize",
+    "token_endpoint": "https://id.example/token",
+    "jwks_uri": "https://id.example/.well-known/jwks.json",
+    "userinfo_endpoint": "https://id.example/userinfo",
+    "revocation_endpoint": "https://id.example/revoke",
+    "introspection_endpoint": "https://id.example/introspect",
+    "end_session_endpoint": "https://id.example/logout",
+    "scopes_supported": ["email", "openid", "orders.read", "profile"],
+    "response_types_supported": ["code"],
+    "response_modes_supported": ["query"],
+    "grant_types_supported": ["authorization_code", "client_credentials", "refresh_token"],
+    "subject_types_supported": ["public"],
+    "id_token_signing_alg_values_supported": ["RS256"],
+    "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+    "revocation_endpoint_auth_methods_supported": [
+        "client_secret_basic", "client_secret_post", "none"
+    ],
+    "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+    "code_challenge_methods_supported": ["S256"],
+    "claims_supported": [
+        "sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "sid", "name",
+        "preferred_username", "email",
+    ],
+    "acr_values_supported": ["password"],
+    "prompt_values_supported": ["consent", "login", "none", "select_account"],
+    "claims_parameter_supported": False,
+    "request_parameter_supported": False,
+    "request_uri_parameter_supported": False,
+    "authorization_response_iss_parameter_supported": True,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", DOCUMENTS[:2])
+async def test_the_metadata_is_this_and_nothing_else(pool: Pool, path: str) -> None:
+    """Every member of both documents, with its value; no other member is told."""
+    await add_api(pool, RESOURCE, scopes=frozenset({"orders.read"}))
+    async with api_on(pool) as api:
+        assert good(await api.http.get(path)) == WHOLE
+
+
+async def test_no_setting_changes_how_id_tokens_are_signed(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenID Connect Core 15.1, Discovery 3: RS256 is listed, and it is what signs."""
+    monkeypatch.setenv("REVOCAST_ISSUER_ID_TOKEN_ALG", "ES256")
+    monkeypatch.setenv("REVOCAST_ISSUER_ACCESS_TOKEN_ALG", "EdDSA")
+    await lend_keys(pool)
+    async with api_on(pool) as api:
+        await add_clients(pool, WEB)
+        told = good(await api.http.get(DOCUMENTS[0]))["id_token_signing_alg_values_supported"]
+        tokens = await api.tokens()
+        algs = [
+            jwt.get_unverified_header(tokens[each])["alg"] for each in ("id_token", "access_token")
+        ]
+        assert (told, algs) == (["RS256"], ["RS256", "EdDSA"])
 
 
 async def test_an_issuer_with_a_path_has_everything_below_it(pool: Pool) -> None:

@@ -15,6 +15,7 @@ from tests.support.issuer import HASH_KEY, RESOURCE, a_code, a_session
 from tests.support.issuer_api import (
     ISSUER,
     MACHINE_SECRET,
+    REPORTS,
     WEB,
     Api,
     add_api,
@@ -116,12 +117,12 @@ async def test_an_id_token_goes_with_a_code_for_openid(api: Api) -> None:
 async def test_the_resource_parameter_chooses_the_audience(api: Api) -> None:
     """RFC 8707: the one that is asked for, if the client may; else its first, or the one that
     knows the scope."""
-    await add_api(api.pool, "https://reports.example", scopes=frozenset({"orders.write"}))
-    asked = await api.machine_token(resource="https://reports.example")
-    assert claims(asked["access_token"])["aud"] == "https://reports.example"
+    await add_api(api.pool, REPORTS, scopes=frozenset({"orders.write"}))
+    asked = await api.machine_token(resource=REPORTS)
+    assert claims(asked["access_token"])["aud"] == REPORTS
     assert claims((await api.machine_token(scope="orders.read"))["access_token"])["aud"] == RESOURCE
     by_scope = await api.machine_token(scope="orders.write")
-    assert claims(by_scope["access_token"])["aud"] == "https://reports.example"
+    assert claims(by_scope["access_token"])["aud"] == REPORTS
 
 
 @pytest.mark.parametrize("resource", ["https://elsewhere.example", "nothing", RESOURCE + "/"])

@@ -12,8 +12,8 @@ from tests.support.issuer_pages import (
     Issuer,
     Visitor,
     add_client,
-    get_raw,
 )
+from tests.support.raw import get_raw
 
 RETURNED: list[tuple[dict[str, str | None], str]] = [
     ({"response_type": None}, "invalid_request"),
@@ -79,6 +79,7 @@ async def test_there_is_no_open_redirect(alice: Visitor, extra: dict[str, str]) 
         assert "evil" not in response.text
 
 
+MANY = b"&".join(b"p%d=1" % n for n in range(20_000))
 MALFORMED = [
     b"%",
     b"a=%zz",
@@ -86,7 +87,7 @@ MALFORMED = [
     b"a=%ff%fe",
     b"client_id=%c3%28",
     b"state=%00&" + urlencode(REQUEST).encode(),
-    b"&".join(b"p%d=1" % n for n in range(20_000)),
+    MANY,
     b"a" * 70_000,
     b"client_id=web&client_id=web",
     b"redirect_uri=a&redirect_uri=b&client_id=web",
@@ -97,10 +98,15 @@ MALFORMED = [
 async def test_malformed_queries_are_a_page(issuer: Issuer) -> None:
     """Broken bytes in a query get a clean 400 page."""
     for raw in MALFORMED:
-        status, body = await get_raw(issuer, "/authorize", raw)
-        assert status == 400, raw[:50]
-        assert "can’t be answered" in body
+        response = await get_raw(issuer.app, "/authorize", raw)
+        assert response.status_code == 400, raw[:50]
+        assert "can’t be answered" in response.text
 
+
+MALFORMED_FORMS = [
+    b"request=%", b"request=%00", b"request=%ff", b"x" * 70_000, MANY,
+    b"request=a&request=a", b"decision=allow&decision=deny", b"state=a&state=",
+]  # fmt: skip
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
@@ -112,9 +118,18 @@ async def test_malformed_forms_are_a_page(alice: Visitor) -> None:
         assert response.status_code == 400, raw[:50]
         assert "can’t be answered" in response.text
     for path in ("/sign-in", "/consent", "/logout"):
-        for raw in (b"request=%", b"request=%00", b"request=%ff", b"x" * 70_000):
+        for raw in MALFORMED_FORMS:
             response = await alice.http.post(path, content=raw, headers=FORM)
             assert response.status_code == 400, (path, raw[:50])
+            assert response.headers["content-type"].startswith("text/html")
+
+
+async def test_a_malformed_query_signs_nobody_out(issuer: Issuer) -> None:
+    """What no form may be, the query of a sign-out may not be either."""
+    for raw in MALFORMED_FORMS:
+        response = await get_raw(issuer.app, "/logout", raw)
+        assert response.status_code == 400, raw[:50]
+        assert "can’t be answered" in response.text
 
 
 async def test_other_content_types_are_a_page(alice: Visitor) -> None:

@@ -1,4 +1,6 @@
 import asyncio
+import statistics
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -85,6 +87,28 @@ async def test_unknown_users_are_indistinguishable(issuer: Issuer, alice: Visito
         text = response.text.replace(alice.page.fields["request"], "").replace(username, "")
         pages.add(f"{response.status_code} {text}")
     assert len(pages) == 1
+
+
+async def test_unknown_users_take_as_long_after_a_change_of_parameters(
+    issuer: Issuer, alice: Visitor
+) -> None:
+    """Where accounts have hashes of other parameters than today's, so have names without one."""
+    heavy = Passwords(passes=4, memory_kib=16 * 1024, lanes=1)
+    stored = await heavy.hash(PASSWORD)
+    heavy.close()
+    await issuer.pool.execute("UPDATE account SET password_hash = $1", stored)
+
+    async def took(username: str, password: str) -> float:
+        await issuer.pool.execute("DELETE FROM guess")
+        await alice.authorize()
+        began = time.perf_counter()
+        response = await alice.press("sign-in", username=username, password=password)
+        assert response.status_code == 403
+        return time.perf_counter() - began
+
+    tries = [(await took(USERNAME, "wrong"), await took(f"no{n}", PASSWORD)) for n in range(9)]
+    known, unknown = map(statistics.median, zip(*tries, strict=True))
+    assert known == pytest.approx(unknown, rel=0.3)
 
 
 async def test_guessing_is_slowed_down(issuer: Issuer, alice: Visitor) -> None:

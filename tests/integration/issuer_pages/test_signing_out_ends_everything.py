@@ -1,4 +1,5 @@
 from dataclasses import replace
+from urllib.parse import urlencode
 
 import pytest
 
@@ -131,6 +132,25 @@ async def test_an_unregistered_address_is_not_gone_to(
         assert "location" not in response.headers
         assert "not registered" in response.text
     assert await is_over(issuer, alice, minted)
+
+
+@pytest.mark.parametrize("twice", ["id_token_hint", "post_logout_redirect_uri", "state", "other"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_repeated_parameter_is_a_page(
+    issuer: Issuer, alice: Visitor, minted: Minted, method: str, twice: str
+) -> None:
+    """A request with a parameter twice is refused whole: nobody is signed out or sent anywhere."""
+    assert minted.refresh_token
+    sent = {"id_token_hint": "hers", "post_logout_redirect_uri": AFTER, "state": "s", "other": "o"}
+    raw = urlencode([*sent.items(), (twice, sent[twice])])
+    if method == "GET":
+        response = await alice.http.get(f"/logout?{raw}")
+    else:
+        form = {"content-type": "application/x-www-form-urlencoded"}
+        response = await alice.http.post("/logout", content=raw, headers=form)
+    assert (response.status_code, response.headers.get("location")) == (400, None)
+    assert "a parameter is repeated" in response.text
+    assert await told(issuer.pool, "session.ended") == []
 
 
 async def test_an_address_without_a_client_is_not_gone_to(alice: Visitor, minted: Minted) -> None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from aiokafka.errors import TopicAlreadyExistsError
 
 from messaging import outbox
@@ -150,6 +150,17 @@ async def until_published(bootstrap: str, count: int, topic: Topic = TOKEN_LIFEC
     await until(enough, f"{count} events published")
 
 
+async def until_marked(bootstrap: str, moment: datetime) -> None:
+    """Wait for a watermark that is later than that."""
+
+    async def marked() -> bool:
+        events = await read(bootstrap, TOKEN_LIFECYCLE)
+        times = [e.data.complete_through for e in events if isinstance(e.data, WatermarkPassed)]
+        return max(times, default=moment) > moment
+
+    await until(marked, f"a watermark later than {moment}")
+
+
 async def facts(bootstrap: str, topic: Topic = TOKEN_LIFECYCLE) -> list[Event]:
     """Every event on a topic but watermarks, in order of partition and offset."""
     events = await read(bootstrap, topic)
@@ -210,6 +221,18 @@ async def make_topics_anew(bootstrap: str, *only: Topic) -> None:
 
         await until(gone, "topics deleted")
         await until(made, "topics made")
+
+
+async def add_partitions(bootstrap: str, topic: Topic, count: int) -> None:
+    """Give a topic more partitions than the contract says; nobody can take them away again."""
+    async with admin(bootstrap) as client:
+        await client.create_partitions({topic.name: NewPartitions(total_count=count)})
+
+        async def there() -> bool:
+            described = await client.describe_topics([topic.name])
+            return len(described[0]["partitions"]) == count
+
+        await until(there, f"{count} partitions")
 
 
 @asynccontextmanager

@@ -21,6 +21,7 @@ from tests.integration.messaging.support import (
     read,
     running,
     until,
+    until_marked,
     until_published,
 )
 
@@ -89,13 +90,7 @@ async def test_a_transaction_that_runs_does_not_stop_it(bootstrap: str, outbox_p
     async with running(a_relay(outbox_pool, bootstrap).run), transaction(outbox_pool) as slow:
         await outbox.append(slow, TOKEN_LIFECYCLE, fact("slow", 1))
         began: datetime = await outbox_pool.fetchval("SELECT clock_timestamp()")
-
-        async def marked() -> bool:
-            events = await read(bootstrap, TOKEN_LIFECYCLE)
-            times = [e.data.complete_through for e in events if isinstance(e.data, WatermarkPassed)]
-            return max(times, default=began) > began
-
-        await until(marked, "a watermark later than the transaction's begin")
+        await until_marked(bootstrap, began)
         assert await facts(bootstrap) == []
 
 

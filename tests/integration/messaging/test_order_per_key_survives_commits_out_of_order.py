@@ -1,11 +1,12 @@
 import asyncio
 import contextlib
 import random
+from datetime import datetime
 
 from messaging import outbox
 from messaging.postgres import Pool
 from revocast_contracts.topics import TOKEN_LIFECYCLE
-from servicekit.postgres import transaction
+from servicekit.postgres import create_pool, transaction
 from tests.integration.messaging.support import (
     a_consumer,
     a_relay,
@@ -17,6 +18,7 @@ from tests.integration.messaging.support import (
     say,
     until,
     until_handled,
+    until_marked,
     until_published,
 )
 
@@ -79,6 +81,28 @@ async def test_a_long_transaction_delays_nobody_and_is_not_lost(
             assert {event.partitionkey for event in await facts(bootstrap)} == {"fast"}
         await until_published(bootstrap, 21)
     assert [event.partitionkey for event in await facts(bootstrap)].count("slow") == 1
+
+
+async def test_a_transaction_in_another_database_delays_nobody(
+    bootstrap: str, outbox_pool: Pool, heard: str
+) -> None:
+    """Another application of the cluster writes for long, while one of ours rolls back."""
+    async with (
+        await create_pool(heard, size=1, application_name="another application") as others,
+        running(a_relay(outbox_pool, bootstrap).run),
+        transaction(others) as slow,
+    ):
+        await slow.fetchval("SELECT pg_current_xact_id()")
+        began: datetime = await outbox_pool.fetchval("SELECT clock_timestamp()")
+        for number in range(1, 21):
+            with contextlib.suppress(Undone):
+                async with transaction(outbox_pool) as connection:
+                    await outbox.append(connection, TOKEN_LIFECYCLE, fact("undone", number))
+                    raise Undone
+            await say(outbox_pool, fact("told", number))
+        await until_published(bootstrap, 20)
+        await until_marked(bootstrap, began)
+    assert {event.partitionkey for event in await facts(bootstrap)} == {"told"}
 
 
 async def test_a_later_transaction_with_a_lower_id_is_not_lost(

@@ -2,10 +2,7 @@ import json
 from collections.abc import Sequence
 from uuid import uuid4
 
-from prometheus_client import REGISTRY
-
 from messaging import outbox
-from messaging.alarm import DeadLetterAlarm
 from messaging.consume import Received
 from messaging.dead_letter_limit import MOST_IN_A_ROW
 from messaging.postgres import Connection, Pool
@@ -136,21 +133,3 @@ async def test_outbox_rows_that_cannot_be_published(bootstrap: str, outbox_pool:
     died = await letters(bootstrap)
     assert len(died) == 6
     assert not any("password" in each.reason and "x" in each.reason.split() for each in died)
-
-
-async def test_the_alarm_hears_every_letter(bootstrap: str, heard_pool: Pool) -> None:
-    """A dead letter is counted for operators, by topic and by who could not read it."""
-    labels = {"topic": TOKEN_LIFECYCLE.name, "consumer": "alarmed"}
-
-    def count() -> float:
-        return REGISTRY.get_sample_value("revocast_dead_letters_heard_total", labels) or 0.0
-
-    async with Sender(bootstrap, client_id="test") as sender:
-        await sender.send([garbage("{")])
-    consumer = a_consumer(heard_pool, bootstrap, group="alarmed")
-
-    async def heard() -> bool:
-        return count() == 1.0
-
-    async with running(consumer.run, DeadLetterAlarm(bootstrap).run):
-        await until(heard, "the alarm")

@@ -166,7 +166,7 @@ async def test_a_log_that_was_replaced_while_nobody_looked_is_found_out(
     """The new log is longer than what was read of the old one, so Kafka reports no error at all."""
     held, released = asyncio.Event(), asyncio.Event()
 
-    async def on_entry(said: RevocationEntry) -> None:
+    async def on_entry(said: RevocationEntry, correlation_id: str) -> None:
         if said.entry_id == "holds the reader":
             held.set()
             await released.wait()
@@ -291,7 +291,7 @@ async def test_the_hook_sees_every_entry_in_order(log: Log) -> None:
     seen: list[str] = []
     failures = 0
 
-    async def on_entry(said: RevocationEntry) -> None:
+    async def on_entry(said: RevocationEntry, correlation_id: str) -> None:
         nonlocal failures
         if said.entry_id == "3" and failures < 3:
             failures += 1
@@ -314,7 +314,7 @@ async def test_a_hook_that_hangs_holds_back_no_revocation(log: Log) -> None:
     """Entries of a batch are in force before the hook is called, and stopping does not wait."""
     stuck = asyncio.Event()
 
-    async def on_entry(said: RevocationEntry) -> None:
+    async def on_entry(said: RevocationEntry, correlation_id: str) -> None:
         stuck.set()
         await asyncio.Event().wait()
 

@@ -114,6 +114,9 @@ BAD_BODIES: list[Any] = [
     {"selector": {"subject": "a" * 513}, "reason": SECRET},
     {"selector": {"subject": "a"}, "reason": ""},
     {"selector": {"subject": "a"}, "reason": "\x1b[2J"},
+    {"selector": {"subject": "a"}, "reason": f"{SECRET}\x80"},
+    {"selector": {"subject": "a"}, "reason": "\x9b2J"},
+    {"selector": {"subject": "a\x9f"}, "reason": SECRET},
     {"selector": {"subject": "a"}, "reason": SECRET * 501},
     {"selector": {"subject": "a"}, "reason": SECRET, SECRET: 1},
     {"selector": "subject", "reason": SECRET},
@@ -216,9 +219,12 @@ async def test_each_route_wants_its_scope(api: Api, method: str, path: str, scop
     assert "insufficient_scope" in answer.headers["www-authenticate"]
 
 
-async def test_what_does_not_exist_is_not_found(api: Api) -> None:
-    """An unknown id is 404."""
-    assert_problem(await api.get(f"/revocations/{uuid4()}"), 404)
+@pytest.mark.parametrize(
+    "name", [str(uuid4()), "%00", "a%00b", "%ff", "%ed%a0%80", "%0a", "a" * 5000], ids=str
+)
+async def test_what_does_not_exist_is_not_found(api: Api, name: str) -> None:
+    """An unknown id is 404, and so is what can be no id: a NUL, bad UTF-8, too long a text."""
+    assert_problem(await api.get(f"/revocations/{name}"), 404)
 
 
 async def test_a_fact_can_be_looked_up_by_its_entry(pool: Pool, api: Api) -> None:

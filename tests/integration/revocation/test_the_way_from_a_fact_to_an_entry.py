@@ -175,9 +175,12 @@ async def test_it_refuses_a_log_that_forgets_too_early(kafka: Server, service: S
             return True
 
         await eventually(made)
-    service.start()
-    assert await asyncio.to_thread(service.exit_status) != 0
-    assert "retention.ms" in service.log.read_text()
+    try:
+        service.start()
+        assert await asyncio.to_thread(service.exit_status) != 0
+        assert "retention.ms" in service.log.read_text()
+    finally:
+        await fresh_topics(kafka.bootstrap)
 
 
 async def _consumes(service: Service) -> bool | None:

@@ -22,6 +22,26 @@ async def test_sessions_have_bounds_and_names(pool: Pool) -> None:
     assert found == ["UTC", "a test", "10s", "10s"]
 
 
+async def test_a_statement_is_planned_once_and_by_its_index(pool: Pool) -> None:
+    """What was planned on an empty table is neither planned anew nor read whole when it is full."""
+    await pool.execute("CREATE TABLE grown (n int PRIMARY KEY) WITH (autovacuum_enabled = off)")
+    query = "SELECT n FROM grown WHERE n = ANY ($1)"
+    async with pool.acquire() as connection:
+        await connection.fetch(query, [1])
+        await connection.execute("INSERT INTO grown SELECT generate_series(1, 10000)")
+        for n in range(10):
+            assert [row["n"] for row in await connection.fetch(query, [n + 1])] == [n + 1]
+        kept = await connection.fetchrow(
+            "SELECT name, generic_plans, custom_plans FROM pg_prepared_statements"
+            " WHERE statement = $1",
+            query,
+        )
+        assert kept is not None
+        assert (kept["generic_plans"], kept["custom_plans"]) == (11, 0)
+        plan = await connection.fetch(f'EXPLAIN EXECUTE "{kept["name"]}" (ARRAY[1])')
+    assert "Seq Scan" not in str(plan)
+
+
 async def test_jsonb_is_python(pool: Pool) -> None:
     """What goes in as a table comes out as one."""
     value = {"a": [1, None, "é\u2028"], "b": {"c": True}}

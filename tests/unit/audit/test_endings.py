@@ -51,6 +51,45 @@ def test_the_first_ending_that_holds_is_the_end(
         told=told,
         cuts=cuts,
         denied=denied,
+        expiries=[],
+        now=START,
+    )
+    assert (ending and ending.records[0]) == end
+
+
+@pytest.mark.parametrize(
+    ("now", "told", "denied", "end"),
+    [
+        (9, [], None, None),
+        (10, [], None, 10),
+        (60, [], None, 10),
+        (60, [_at(7)], None, 7),
+        (60, [_at(12)], None, 10),
+        (60, [], _at(30), 10),
+        (9, [], _at(8), 8),
+    ],
+    ids=[
+        "not yet",
+        "at its moment",
+        "the earlier of two",
+        "ended before",
+        "ended when it had expired",
+        "a refusal that came later",
+        "a refusal of before",
+    ],
+)
+def test_time_that_ran_out_is_an_end(
+    now: int, told: list[Ending], denied: Ending | None, end: int | None
+) -> None:
+    """An expiry holds from its moment on, and not before."""
+    ending = ending_of(
+        started_at=START,
+        last_minted_at=START,
+        told=told,
+        cuts=[],
+        denied=denied,
+        expiries=[_at(20), _at(10)],
+        now=START + timedelta(seconds=now),
     )
     assert (ending and ending.records[0]) == end
 

@@ -18,6 +18,7 @@ from issuer.usecases.check_authorization_request import (
 
 ISSUER = "https://id.example"
 API = "https://api.example"
+OTHER = "https://other.example"
 CALLBACK = "https://app.example/cb"
 CLIENT = Client(
     client_id="web",
@@ -27,7 +28,7 @@ CLIENT = Client(
     redirect_uris=(CALLBACK,),
     post_logout_redirect_uris=(),
     scopes=frozenset({"openid", "orders.read", "orders.write"}),
-    resources=(API, "https://other.example"),
+    resources=(API, OTHER),
     introspects=frozenset(),
     native=False,
     pkce_required=True,
@@ -59,6 +60,47 @@ def check(
     return check_authorization_request(
         parse((urlencode(sent) + more).encode()), client, issuer=ISSUER
     )
+
+
+KNOWING = replace(
+    CLIENT, resource_scopes={API: frozenset({"orders.read"}), OTHER: frozenset({"orders.write"})}
+)
+
+
+@pytest.mark.parametrize(
+    ("scope", "resource", "target", "left"),
+    [
+        ("openid orders.read orders.write", None, API, {"openid", "orders.read"}),
+        ("openid orders.read orders.write", OTHER, OTHER, {"openid", "orders.write"}),
+        ("openid orders.write", None, OTHER, {"openid", "orders.write"}),
+        ("openid", None, API, {"openid"}),
+        (None, OTHER, OTHER, {"openid", "orders.write"}),
+    ],
+)
+def test_scopes_are_those_of_one_api(
+    scope: str | None, resource: str | None, target: str, left: set[str]
+) -> None:
+    """RFC 9068 section 2.2.3: what the API does not know is neither asked for nor granted."""
+    request = check({"scope": scope, "resource": resource}, KNOWING)
+    assert isinstance(request, AuthorizationRequest)
+    assert (request.resource, set(request.scope)) == (target, left)
+
+
+def test_an_api_without_registered_scopes_may_know_any() -> None:
+    """Only what an API has registered can be held against a request."""
+    partly = replace(
+        KNOWING, resource_scopes={OTHER: frozenset({"orders.write"}), API: frozenset()}
+    )
+    request = check({"scope": "orders.read orders.write", "resource": API}, partly)
+    assert isinstance(request, AuthorizationRequest)
+    assert request.scope == {"orders.read", "orders.write"}
+
+
+def test_scopes_of_other_apis_only_are_refused() -> None:
+    """A token for this API would open nothing."""
+    refused = check({"scope": "orders.write", "resource": API}, KNOWING)
+    assert isinstance(refused, Returned)
+    assert refused.error == "invalid_scope"
 
 
 def test_a_valid_request_is_taken_apart() -> None:

@@ -109,6 +109,14 @@ def test_a_watermark_before_the_events_hides_none() -> None:
     assert seqs(taken) == [2, 1, 2]
 
 
+def test_events_after_the_first_watermark_are_missed_when_they_are_gone() -> None:
+    """Who has heard that nothing was said yet, and next hears of a third, missed three."""
+    held = after(log(mark(0)))
+    taken = take(log(mark(3), first=9), held)
+    assert taken.holes == {HERE: Hole(at=(1, 0), beyond=(1, 3))}
+    assert settle(mark(0), fact(1), fact(2)) == [0, 1, 2]
+
+
 def test_a_zombie_finds_its_work_done() -> None:
     """A batch that another member has handled meanwhile gives nothing, watermarks included."""
     records = log(fact(1), mark(1), b"garbage")

@@ -1,4 +1,7 @@
+import ast
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,12 +13,12 @@ CLASSES = sorted(
     key=lambda each: each.__name__,
 )
 CODES = {
-    "access_denied", "account_selection_required", "consent_required", "insufficient_scope",
-    "interaction_required", "invalid_client", "invalid_grant", "invalid_request", "invalid_scope",
-    "invalid_target", "invalid_token", "login_required", "request_not_supported",
+    "access_denied", "consent_required", "invalid_client", "invalid_grant", "invalid_request",
+    "invalid_scope", "invalid_target", "login_required", "request_not_supported",
     "request_uri_not_supported", "server_error", "temporarily_unavailable", "unauthorized_client",
     "unsupported_grant_type", "unsupported_response_type", "unsupported_token_type",
 }  # fmt: skip
+SERVICES = Path(__file__).parents[3] / "services"
 
 
 def made(error: type[OAuthError]) -> OAuthError:
@@ -28,6 +31,22 @@ def test_the_codes_are_the_rfcs() -> None:
     """Every code we know, and no other."""
     ours = [each for each in CLASSES if issubclass(each, OAuthError)]
     assert {each.code for each in ours} == CODES
+
+
+def named_by_services() -> Iterator[str]:
+    """Every name that a service takes from `oauth.errors`."""
+    for path in SERVICES.glob("*/src/**/*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.ImportFrom(module="oauth.errors", names=names):
+                    yield from (each.name for each in names)
+                case ast.Attribute(value=ast.Name(id="errors"), attr=name):
+                    yield name
+
+
+def test_every_error_has_a_use() -> None:
+    """No class stands here for an error that no service answers with."""
+    assert {each.__name__ for each in CLASSES} <= set(named_by_services())
 
 
 @pytest.mark.parametrize("error", CLASSES, ids=lambda each: each.__name__)

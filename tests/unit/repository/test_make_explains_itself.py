@@ -14,7 +14,7 @@ PROMISED = {
 def test_help_explains_every_target() -> None:
     """`make help` has a line with an explanation for every target that people may call."""
     listed = subprocess.run(
-        ["/usr/bin/env", "make", "help", f"PYTHON={sys.executable}"],
+        ["/usr/bin/env", "make", "--no-print-directory", "help", f"PYTHON={sys.executable}"],
         cwd=CHECKOUT,
         capture_output=True,
         text=True,

@@ -31,9 +31,9 @@ def intake(clock: HandClock) -> Intake:
 
 
 def test_entries_are_in_force_when_they_are_taken(intake: Intake) -> None:
-    """`take` gives the entry back, already denying."""
+    """`take` gives the entry back, already denying, with the id of what caused it."""
     said = entry(expires_at=NOW + 60)
-    assert intake.take(*record(said)) == said
+    assert intake.take(*record(said)) == (said, "test")
     assert intake.revocations.denies(claims()) is not None
 
 

@@ -64,7 +64,7 @@ async def test_a_body_that_grows_too_long_is_refused(path: str) -> None:
     async with client(app()) as http:
         answer = await http.post(path, content=trickle(11))
     assert answer.status_code == 413
-    assert answer.json()["title"] == "The request is too large."
+    assert answer.json()["detail"] == "The request is too large."
 
 
 async def test_a_body_of_the_limit_is_read() -> None:

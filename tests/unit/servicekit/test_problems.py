@@ -34,7 +34,7 @@ def app(*, correlation_first: bool = True) -> FastAPI:
 
     @made.get("/problem")
     async def problem() -> None:
-        raise Problem(409, "Taken", "Choose another.", headers={"Retry-After": "1"}, member=7)
+        raise Problem(409, "Taken: choose another.", headers={"Retry-After": "1"}, member=7)
 
     @made.get("/broken")
     async def broken() -> None:
@@ -67,9 +67,9 @@ async def test_a_problem_is_told_whole() -> None:
     assert (answer.headers["content-type"], answer.headers["retry-after"]) == (MEDIA_TYPE, "1")
     assert answer.json() == {
         "type": "about:blank",
-        "title": "Taken",
+        "title": "Conflict",
         "status": 409,
-        "detail": "Choose another.",
+        "detail": "Taken: choose another.",
         "member": 7,
         "correlation_id": "here",
     }
@@ -129,6 +129,31 @@ async def test_an_invalid_body_is_not_repeated(
     assert answer.status_code == 422
     assert answer.json()["errors"] == [expected]
     assert SECRET not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "title", "detail"),
+    [
+        ("GET", "/nowhere", "Not Found", None),
+        ("DELETE", "/problem", "Method Not Allowed", None),
+        ("POST", "/body", "Unprocessable Content", "The request is not valid."),
+        ("GET", "/unavailable", "Service Unavailable", "This can't be done now; try again."),
+        (
+            "GET",
+            "/broken",
+            "Internal Server Error",
+            "Something went wrong here, not with the request.",
+        ),
+    ],
+)
+async def test_a_title_is_the_phrase_of_its_status(
+    method: str, path: str, title: str, detail: str | None
+) -> None:
+    """RFC 9457 section 4.2.1: `about:blank` says no more than the status; the detail may."""
+    with structlog.testing.capture_logs():
+        async with client(app()) as http:
+            told = (await http.request(method, path)).json()
+    assert (told["type"], told["title"], told.get("detail")) == ("about:blank", title, detail)
 
 
 async def test_only_the_first_mistakes_are_listed() -> None:

@@ -40,6 +40,17 @@ def create(
     ] = None,
     public: Annotated[bool, typer.Option("--public", help="It can't keep a secret.")] = False,
     native: Annotated[bool, typer.Option("--native", help="An app; any loopback port.")] = False,
+    without_pkce: Annotated[
+        bool,
+        typer.Option("--without-pkce", help="Exempt it: it has to send a nonce instead."),
+    ] = False,
+    post_logout_redirect_uri: Annotated[
+        list[str] | None, typer.Option(help="Where /logout may return to; may be repeated.")
+    ] = None,
+    introspects: Annotated[
+        list[str] | None,
+        typer.Option(help="A client whose tokens it may introspect; may be repeated."),
+    ] = None,
 ) -> None:
     """Register a client. Its secret is printed once and never again."""
     client = replace(
@@ -51,6 +62,9 @@ def create(
         scopes=frozenset(scope.split()),
         resources=tuple(resource or ()),
         native=native,
+        pkce_required=not without_pkce,
+        post_logout_redirect_uris=tuple(post_logout_redirect_uri or ()),
+        introspects=frozenset(introspects or ()),
     )
 
     async def register(admin: Admin) -> Registered | RegistrationRefused:

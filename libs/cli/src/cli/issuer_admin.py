@@ -93,7 +93,8 @@ def administer(work: Callable[[Admin], Awaitable[T]]) -> T:
 
 def _demo_environment() -> dict[str, str]:
     """Where the environment has no settings of an issuer, those of the demo's."""
-    if any(name.startswith(PREFIX) for name in os.environ):
+    told = {name for name in os.environ if name.startswith(PREFIX)}
+    if told - {f"{PREFIX}HOST", f"{PREFIX}PORT"}:  # these only say where the demo's listens
         return {}
     try:
         running = demo.read(demo.PATH)

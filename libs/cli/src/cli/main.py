@@ -1,21 +1,28 @@
 """`revocast`: starts the system here, tends clients, people and keys, revokes, and asks why."""
 
+import errno
+import json
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
+import asyncpg
 import typer
 from rich.console import Console
 
 from cli import up as whole
 from cli.audit import audit
 from cli.clients import clients
+from cli.demo import PATH
 from cli.keys import keys
 from cli.operator import Operator, Token, Url
+from cli.resources import resources
 from cli.shown import show
 from cli.users import users
 from devstack.errors import DevstackError
 from devstack.lifetime import ends_in_order
+from devstack.processes import explain
 from revocast import pkce as proof
 
 app = typer.Typer(
@@ -25,6 +32,7 @@ app = typer.Typer(
     help=__doc__,
 )
 app.add_typer(clients, name="clients")
+app.add_typer(resources, name="resources")
 app.add_typer(users, name="users")
 app.add_typer(keys, name="keys")
 app.add_typer(audit, name="audit")
@@ -53,7 +61,7 @@ def up() -> None:
 def story() -> None:
     """Start everything, play one story, stop; exit 0 only if every step really happened."""
     console = Console(soft_wrap=True)
-    told = _one_line_on_error(prefix="story: failed: start: ", suffix=" {}")
+    told = _one_line_on_error("story: failed: start: ", f" {json.dumps(whole.NO_FIGURES)}")
     with told, ends_in_order(), whole.running(console) as (stack, demo):
         happened = whole.play(stack, demo, console)
     sys.exit(0 if happened else 1)
@@ -87,7 +95,7 @@ def revoke(
 
 
 class _one_line_on_error:  # noqa: N801 -- used like a function
-    """Ends the command with one line where devstack has one to say."""
+    """Ends the command with one line: devstack's, or what a disk or a database has to say."""
 
     def __init__(self, prefix: str = "", suffix: str = "") -> None:
         self._prefix = prefix
@@ -97,6 +105,9 @@ class _one_line_on_error:  # noqa: N801 -- used like a function
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, DevstackError):
-            typer.echo(f"{self._prefix}{error}{self._suffix}", err=not self._prefix)
+        if isinstance(error, DevstackError | OSError | asyncpg.PostgresError):
+            why = (str(error) or type(error).__name__).splitlines()[0]
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                why = explain(error, Path(error.filename or PATH).absolute().parent)
+            typer.echo(f"{self._prefix}{why}{self._suffix}", err=not self._prefix)
             sys.exit(1)

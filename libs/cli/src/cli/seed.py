@@ -12,6 +12,7 @@ from issuer.domain.client import Client, GrantType, Resource
 from issuer.usecases.clients import (
     DEFAULTS,
     Registered,
+    change_client,
     put_resource,
     register_client,
     replace_secret,
@@ -105,7 +106,7 @@ async def seed(
     kafka_bootstrap: str,
     remembered: Remembered,
 ) -> Demo:
-    """Make what is missing, and describe the whole demo. Doing it again changes nothing."""
+    """Make what is missing, and describe the whole demo. Doing it again changes addresses only."""
     known = remembered.read()
     for name, scopes in SCOPES.items():
         api = Resource(uri=urls[name], profile="rfc9068", alg="ES256", scopes=scopes)
@@ -138,7 +139,8 @@ async def _client(
     if isinstance(outcome, Registered):
         known.pop(name, None)
         secret = outcome.secret
-    else:
+    else:  # other ports than before are other addresses
+        await change_client(pool, client, actor=ACTOR, correlation_id=ACTOR)
         secret = known.get(name)
         if confidential and secret is None:
             secret = await replace_secret(pool, client.client_id, actor=ACTOR, correlation_id=ACTOR)

@@ -6,7 +6,7 @@ import time
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -40,25 +40,36 @@ class Step:
     milliseconds: float
 
 
+def new_client() -> httpx.Client:
+    """An HTTP client, or a browser that remembers nobody yet."""
+    return httpx.Client(timeout=10)
+
+
 @dataclass(slots=True)
 class Story:
-    """The story in progress; `tell` is called with each step when it has really happened."""
+    """The story in progress; `tell` is called with each step when it has really happened.
+
+    `http` is the web shop's client; each person signs in at a new `browser`.
+    """
 
     demo: Demo
     tell: Callable[[Step], None]
     http: httpx.Client
+    browser: Callable[[], httpx.Client] = new_client
+    figures: dict[str, float] = field(default_factory=dict)
 
     def play(self) -> dict[str, float]:
         """Play it to the end.
 
         Returns:
-            `reuse_to_denied_ms` and `reuse_to_audited_ms`, from the thief's request on.
+            `reuse_to_denied_ms` and `reuse_to_audited_ms`, from the thief's request on; `figures`
+            has them as they happen.
 
         Raises:
             StoryFailedError: a step did not happen as it has to.
         """
         web, api = self.demo.clients["web"], self.demo.urls["sample_api"]
-        with self._step("sign in and consent", "a code, then tokens"), _browser() as browser:
+        with self._step("sign in and consent", "a code, then tokens"), self.browser() as browser:
             first = self.sign_in(web, self.demo.user, "openid orders.read", api, browser)
         with self._step("call the API", "GET /orders answers 200"):
             self._expect(self.call_api(first["access_token"]), 200)
@@ -73,19 +84,32 @@ class Story:
             self.expect_invalid_grant(web, first["refresh_token"])
         with self._step("the API learns of it", "401 to the unexpired access token"):
             denied = self.wait_for_denial(third["access_token"], presented)
+            self.figures["reuse_to_denied_ms"] = denied
         with self._step("the victim's own refresh token", "refused: the family has ended"):
             self.expect_invalid_grant(web, third["refresh_token"])
-        family = _claims(third["access_token"])["family"]
-        with self._step("the audit API tells why", "cause: reuse"), _browser() as browser:
+        with self._step("the audit API tells why", "cause: reuse"), self.browser() as browser:
+            family = _claims(third["access_token"])["family"]
             audit = self.demo.urls["audit"]
             operator = self.sign_in(web, self.demo.operator, "audit.read", audit, browser)
             audited = self._wait_for_audit(family, operator["access_token"], presented)
-        return {"reuse_to_denied_ms": denied, "reuse_to_audited_ms": audited}
+            self.figures["reuse_to_audited_ms"] = audited
+        return self.figures
 
     def sign_in(
         self, client: DemoClient, person: Person, scope: str, resource: str, browser: httpx.Client
     ) -> dict[str, Any]:
         """The tokens of a sign-in with PKCE at `browser`, which keeps its cookies.
+
+        Raises:
+            UnexpectedPageError: the issuer answered something else.
+        """
+        grant = self.authorize(client, person, scope, resource, browser)
+        return self._expect(self._token(client, grant), 200)
+
+    def authorize(
+        self, client: DemoClient, person: Person, scope: str, resource: str, browser: httpx.Client
+    ) -> dict[str, str]:
+        """The same up to the code: the grant to be sent to the token endpoint.
 
         Raises:
             UnexpectedPageError: the issuer answered something else.
@@ -111,13 +135,12 @@ class Story:
         )
         if returned.get("state") != state or returned.get("iss") != self.demo.issuer:
             raise UnexpectedPageError("state or iss did not come back as sent")
-        grant = {
+        return {
             "grant_type": "authorization_code",
             "code": returned["code"],
             "redirect_uri": redirect_uri,
             "code_verifier": verifier,
         }
-        return self._expect(self._token(client, grant), 200)
 
     def refresh(self, client: DemoClient, tokens: dict[str, Any]) -> dict[str, Any]:
         """The next tokens of a family."""
@@ -196,10 +219,6 @@ def _claims(token: str) -> dict[str, Any]:
     payload = token.split(".")[1]
     claims: dict[str, Any] = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     return claims
-
-
-def _browser() -> httpx.Client:
-    return httpx.Client(timeout=10)
 
 
 def _attempts() -> Iterator[int]:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,16 +14,19 @@ from rich.console import Console
 from cli.demo import PATH, Demo
 from cli.issuer_admin import issuer_admin
 from cli.seed import Remembered, seed
-from cli.story import Step, Story, StoryFailedError
+from cli.story import Step, Story, StoryFailedError, new_client
 from devstack.stack import Stack
 
 TRY = {
     "issuer": "/.well-known/openid-configuration",
-    "revocation": "/revocations (for operators: revocast revoke)",
-    "audit": "/records (for operators: revocast audit records)",
+    "revocation": "/revocations (for operators: .venv/bin/revocast revoke)",
+    "audit": "/records (for operators: .venv/bin/revocast audit records)",
     "sample_api": "/public, and /orders with a token",
 }
 """Where there is something to see: the addresses alone have no page."""
+
+NO_FIGURES = dict.fromkeys(("reuse_to_denied_ms", "reuse_to_audited_ms", "ready_s", "memory_mb"))
+"""Of a story that could not begin; the last line names all of them, whatever happened."""
 
 
 @contextmanager
@@ -46,19 +49,28 @@ def running(console: Console, stack: Stack | None = None) -> Iterator[tuple[Stac
             path.unlink(missing_ok=True)
 
 
-def play(stack: Stack, demo: Demo, console: Console) -> bool:
-    """Play the story and print it; the last line says how it went. Whether it all happened."""
+def play(
+    stack: Stack,
+    demo: Demo,
+    console: Console,
+    *,
+    client: Callable[[], httpx.Client] = new_client,
+) -> bool:
+    """Play the story and print it; the last line says how it went. Whether it all happened.
+
+    All that is said over HTTP goes through clients made by `client`.
+    """
     console.print()
-    with httpx.Client(timeout=10) as http:
+    with client() as http:
+        story = Story(demo, lambda step: _tell(console, step), http, client)
         try:
-            figures = Story(demo, lambda step: _tell(console, step), http).play()
+            story.play()
+            words = "story: ok"
         except StoryFailedError as failure:
-            console.print()
-            _last_line(console, f"story: failed: {failure.step}: {failure}", _state(stack))
-            return False
+            words = f"story: failed: {failure.step}: {failure}"
     console.print()
-    _last_line(console, "story: ok", {**figures, **_state(stack)})
-    return True
+    _last_line(console, words, {**NO_FIGURES, **story.figures, **_state(stack)})
+    return words == "story: ok"
 
 
 def serve(demo: Demo, console: Console) -> None:
@@ -90,12 +102,10 @@ def _tell(console: Console, step: Step) -> None:
     )
 
 
-def _state(stack: Stack) -> dict[str, float]:
-    state = {"ready_s": round(stack.ready_s, 1)}
-    memory = stack.memory_mb()
-    return state if memory is None else {**state, "memory_mb": round(memory)}
+def _state(stack: Stack) -> dict[str, float | None]:
+    return {"ready_s": stack.ready_s, "memory_mb": stack.memory_mb()}
 
 
-def _last_line(console: Console, words: str, figures: dict[str, float]) -> None:
-    rounded = {name: round(value, 1) for name, value in figures.items()}
+def _last_line(console: Console, words: str, figures: Mapping[str, float | None]) -> None:
+    rounded = {name: value and round(value, 1) for name, value in figures.items()}
     console.print(f"{words} {json.dumps(rounded)}", highlight=False, markup=False, soft_wrap=True)

@@ -5,6 +5,7 @@ library only, since nothing else is there yet. A second call with nothing change
 instant. What goes wrong is one line on stderr, and an exit status that is not 0.
 """
 
+import errno
 import hashlib
 import importlib.util
 import os
@@ -22,6 +23,7 @@ MEMBERS = ("contracts", "libs/*", "services/*")
 NEEDED_MB = 1000
 """Of disk: wheels while they are unpacked, PostgreSQL, a JRE, our dependencies."""
 SAY_EVERY_SECONDS = 3.0
+NO_SPACE = f"no space left on the disk of {CHECKOUT}: free some and start again"
 NO_NETWORK = (
     "NewConnectionError", "NameResolutionError", "Temporary failure", "Name or service not known",
     "Network is unreachable", "ConnectTimeout", "Connection refused", "ProxyError", "Max retries",
@@ -131,7 +133,7 @@ def run(command: list[str]) -> None:
 def explain(log: str) -> str:
     """One line for what pip or venv said."""
     if "No space left on device" in log:
-        return "no space left on the disk: free some and start again"
+        return NO_SPACE
     if any(word in log for word in NO_NETWORK):
         return "the Python package index cannot be reached: connect to the network and start again"
     missing = re.search(r"No matching distribution found for (\S+)", log)
@@ -156,7 +158,9 @@ def say(line: str, *, passing: bool = False) -> None:
 if __name__ == "__main__":
     try:
         main(sys.argv[1])
-    except (SetupError, OSError) as failure:
+    except OSError as failure:
+        sys.exit(f"setup: {NO_SPACE if failure.errno == errno.ENOSPC else failure}")
+    except SetupError as failure:
         sys.exit(f"setup: {failure}")
     except KeyboardInterrupt:
         sys.exit("setup: interrupted; start again to go on")

@@ -7,6 +7,9 @@ from pathlib import Path
 from devstack.errors import DevstackError
 from devstack.processes import explain
 
+OWNER_BYTES = 20
+"""The owner's process id, padded: each owner overwrites all of the one before."""
+
 
 class Claim:
     """The right to run something in a directory."""
@@ -23,20 +26,24 @@ class Claim:
         """
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+            self._own(self._file)
         except OSError as error:
+            self.release()
             raise DevstackError(explain(error, self._path.parent)) from error
+        except DevstackError:
+            self.release()
+            raise
+
+    def _own(self, file: int) -> None:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            owner = os.read(file, 20).decode().strip() or "unknown"
-            os.close(file)
+            owner = os.read(file, OWNER_BYTES).decode().strip() or "unknown"
             raise DevstackError(
                 f"{self._path.parent} is in use by process {owner}; end that one (Ctrl-C) first"
             ) from None
-        os.truncate(file, 0)
-        os.write(file, str(os.getpid()).encode())
-        self._file = file
+        os.write(file, str(os.getpid()).ljust(OWNER_BYTES).encode())
 
     def release(self) -> None:
         """Give it back; nothing happens if it was not taken."""

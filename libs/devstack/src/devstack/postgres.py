@@ -6,7 +6,7 @@ import os
 import secrets
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
@@ -144,18 +144,13 @@ class Postgres:
     def _initialize(self, binaries: Path, home: Path, user: tuple[int, int]) -> None:
         """Make the data beside their place and move them there: half of them are never used."""
         made = home / f"new-{secrets.token_hex(4)}"
-        password = home / f"{made.name}-password"
-        password.touch(mode=0o600)
-        password.write_text(self._superuser_password())
-        if user[0] >= 0:
-            os.chown(password, *user)
-        options = ["--auth=scram-sha-256", f"--pwfile={password}", "--encoding=UTF8", "--no-locale"]
+        options = ["--auth=scram-sha-256", "--pwfile=/dev/stdin", "--encoding=UTF8", "--no-locale"]
         initdb = [str(binaries / "initdb"), "-D", str(made), "-U", SUPERUSER, *options]
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as log:
+        with self.log.open("ab") as log, self._password_in_a_pipe(user) as password:
             done = subprocess.run(
                 initdb,
-                stdin=subprocess.DEVNULL,
+                stdin=password,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 check=False,
@@ -164,10 +159,21 @@ class Postgres:
                 group=None if user[0] < 0 else user[1],
                 extra_groups=None if user[0] < 0 else [],
             )
-        password.unlink()
         if done.returncode != 0:
             raise DevstackError(f"PostgreSQL cannot make its data: {last_words(self.log)}")
         made.rename(home / "data")
+
+    @contextlib.contextmanager
+    def _password_in_a_pipe(self, user: tuple[int, int]) -> Iterator[int]:
+        """Never in a file: one would outlive a start that is killed half-way."""
+        read, write = os.pipe()
+        try:
+            os.fchown(read, *user)  # it opens /dev/stdin by name; -1 changes nothing
+            os.write(write, self._superuser_password().encode())
+            os.close(write)
+            yield read
+        finally:
+            os.close(read)
 
     def _check_version(self, binaries: Path, data: Path) -> None:
         made_by = (data / "PG_VERSION").read_text().strip()

@@ -2,6 +2,8 @@
 
 import atexit
 import contextlib
+import errno
+import json
 import os
 import signal
 import subprocess
@@ -17,6 +19,9 @@ from devstack.errors import DevstackError
 TIE = Path(__file__).with_name("tie.py")
 LOOK_EVERY_SECONDS = 0.02
 TELLING = ("FATAL", "ERROR", "Error", "error")
+CONSEQUENCE = "Application startup failed"
+"""The web server's last word, after the line that says why."""
+
 LONGEST_LOG_BYTES = 20_000_000
 """A longer log is put aside at the next start; one older is kept."""
 
@@ -169,13 +174,23 @@ def last_words(log: Path) -> str:
     if any("no space left on device" in line.lower() for line in lines):
         return "no space left on the disk; free some and start again"
     telling = [line for line in lines if any(word in line for word in TELLING)]
-    words = (telling or lines or ["it said nothing"])[-1]
-    return f"{words[:300]} (all of it: {log})"
+    causes = [line for line in telling if CONSEQUENCE not in line]
+    words = (causes or telling or lines or ["it said nothing"])[-1]
+    return f"{_event(words)[:400]} (all of it: {log})"
+
+
+def _event(line: str) -> str:
+    """What a line of ours reports, without the rest of its JSON; of a traceback the last line."""
+    try:
+        event = json.loads(line)["event"]
+    except (ValueError, KeyError, TypeError):
+        return line
+    return str(event).strip().rpartition("\n")[2]
 
 
 def explain(error: OSError, where: Path) -> str:
     """One line for an error of the file system."""
-    if error.errno == 28:
+    if error.errno == errno.ENOSPC:
         return f"no space left on the disk of {where}; free some and start again"
     return f"cannot write in {where}: {error.strerror or error}"
 

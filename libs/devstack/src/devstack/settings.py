@@ -21,8 +21,11 @@ SECRETS = {
     "audit": (),
     "sample_api": (),
 }
-NOT_FOR_SERVICES = ("REVOCAST_DATABASE_URL", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")
-"""The owner's address is nobody's business but ours."""
+NOT_FOR_SERVICES = (
+    *("REVOCAST_DATABASE_URL", "REVOCAST_KAFKA_SASL_PASSWORD"),
+    *("MAKEFLAGS", "MAKELEVEL", "MFLAGS"),
+)
+"""What opens the servers for their owner is nobody's business but ours."""
 
 
 def settings_of(

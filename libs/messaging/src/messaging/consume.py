@@ -28,6 +28,7 @@ from messaging.intake import Intake, Received, Taken
 from messaging.positions import Place
 from messaging.postgres import Connection, Pool
 from messaging.rebalance import SeekToPositions
+from messaging.security import Security
 from messaging.sender import Sender, UnsentError
 from messaging.silence import Silence
 from revocast_contracts.topics import Topic
@@ -93,6 +94,7 @@ class Consumer:
     that no request waits for.
     `seat` names this member for as long as it may be started again (`group.instance.id`): whoever
     comes back to a seat has its partitions at once, and nobody else is rebalanced.
+    `security` is how it is let in.
     """
 
     def __init__(
@@ -107,6 +109,7 @@ class Consumer:
         committed: Callable[[], None] = lambda: None,
         gather: timedelta = timedelta(0),
         seat: str | None = None,
+        security: Security | None = None,
     ) -> None:
         self._pool = pool
         self._bootstrap = bootstrap
@@ -117,6 +120,7 @@ class Consumer:
         self._committed = committed
         self._gather = gather
         self._seat = seat
+        self._security = security or {}
         self._limit = DeadLetterLimit()
         self._progress = _Progress()
         self._hints: dict[TopicPartition, int] = {}
@@ -179,6 +183,7 @@ class Consumer:
             heartbeat_interval_ms=SESSION_MS // 4,
             metadata_max_age_ms=30_000,
             **self._fetching(),
+            **self._security,
         )
         listener = SeekToPositions(self._pool, consumer, self._group, intake)
         consumer.subscribe([topic.name for topic in self._topics], listener=listener)
@@ -287,7 +292,9 @@ class Consumer:
             )
             for record, why in taken.unreadable
         ]
-        async with Sender(self._bootstrap, client_id=f"{self._group}-letters") as sender:
+        async with Sender(
+            self._bootstrap, client_id=f"{self._group}-letters", security=self._security
+        ) as sender:
             await sender.send(letters)
 
     def _count(self, taken: Taken) -> None:

@@ -167,7 +167,8 @@ class Intake:
                 raw=record.value,
             )
         )
-        if not ordered or (marks and not missing):
+        first = position.epoch == 0 and event.seq == 0  # heard: whatever comes is still to come
+        if not ordered or (marks and not missing and not first):
             return position
         return replace(position, epoch=event.epoch, seq=event.seq)
 

@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from messaging.clients import start, stop_consumer
+from messaging.security import Security
 from messaging.sender import UnsentError
 from revocast_contracts import codec
 from revocast_contracts.topics import TOPICS
@@ -33,7 +34,9 @@ class LogEnd:
         return self.emptied and self.offset > offset + 1
 
 
-async def read_log_ends(bootstrap: str, writer: str) -> dict[str, LogEnd]:
+async def read_log_ends(
+    bootstrap: str, writer: str, security: Security | None = None
+) -> dict[str, LogEnd]:
     """`topic/shard` -> how it ends, for every topic that this writer writes.
 
     Raises:
@@ -46,7 +49,11 @@ async def read_log_ends(bootstrap: str, writer: str) -> dict[str, LogEnd]:
         for shard in range(topic.partitions)
     }
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, group_id=None, auto_offset_reset="none", fetch_max_wait_ms=50
+        bootstrap_servers=bootstrap,
+        group_id=None,
+        auto_offset_reset="none",
+        fetch_max_wait_ms=50,
+        **(security or {}),
     )
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):

@@ -32,11 +32,6 @@ RETRIED = Counter(
 DEAD_LETTERS = Counter(
     "revocast_dead_letters_total", "Records set aside because nobody can read them.", ["topic"]
 )
-LETTERS_HEARD = Counter(
-    "revocast_dead_letters_heard_total",
-    "Dead letters on the topic, by where they came from and who could not read them.",
-    ["topic", "consumer"],
-)
 STARTED_OVER = Counter(
     "revocast_consumer_started_over_total", "Partitions read from their beginning again.", ["topic"]
 )

@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 
 from messaging.clients import start, stop_consumer
 from messaging.log_ends import LogEnd
+from messaging.security import Security
 from messaging.sender import UnsentError
 from revocast_contracts import codec
 from revocast_contracts.envelope import Event
@@ -61,8 +62,10 @@ class Missing:
         *,
         heads: Mapping[str, int],
         offsets: Mapping[str, int],
+        security: Security | None = None,
     ) -> None:
         self._bootstrap = bootstrap
+        self._security = security or {}
         self._offsets = offsets
         self._shards = {
             shard: _Shard(seq=heads.get(shard, 0), until=end.offset) for shard, end in ends.items()
@@ -86,7 +89,10 @@ class Missing:
 
     async def _topic(self, noun: str) -> AsyncIterator[list[Event]]:
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap, group_id=None, auto_offset_reset="none"
+            bootstrap_servers=self._bootstrap,
+            group_id=None,
+            auto_offset_reset="none",
+            **self._security,
         )
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):

@@ -16,6 +16,7 @@ from messaging.lease import LeaseLostError
 from messaging.missing import Missing
 from messaging.postgres import Connection
 from messaging.rows import Look, UnpublishableError
+from messaging.security import Security
 from messaging.sender import Record, Sender
 from messaging.watermarks import Mark
 from revocast_contracts import codec
@@ -55,12 +56,14 @@ class Publisher:
         owner: str,
         source: str,
         follower: Follower | None = None,
+        security: Security | None = None,
     ) -> None:
         self._connection = connection
         self._state = state
         self._owner = owner
         self._source = source
         self._follower = follower
+        self._security = security
         self._marked_at = float("-inf")
         self._tended_at = float("-inf")
 
@@ -71,7 +74,7 @@ class Publisher:
             LogReplacedError: a topic was made anew, or has lost its end.
         """
         state = self._state
-        ends = await log_ends.read_log_ends(bootstrap, self._source)
+        ends = await log_ends.read_log_ends(bootstrap, self._source, self._security)
         if lost := log_ends.replaced(ends, state.offsets):
             raise LogReplacedError(lost)
         if log_ends.is_ahead(ends, epoch=state.epoch, heads=state.heads, offsets=state.offsets):
@@ -176,7 +179,13 @@ class Publisher:
     ) -> int:
         """Take over every event that is missing; how many the log holds no more."""
         state = self._state
-        missing = Missing(bootstrap, ends, heads=state.heads, offsets=state.offsets)
+        missing = Missing(
+            bootstrap,
+            ends,
+            heads=state.heads,
+            offsets=state.offsets,
+            security=self._security,
+        )
         taken = 0
         async for events in missing.batches():
             async with self._connection.transaction():

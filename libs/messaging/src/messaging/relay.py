@@ -17,6 +17,7 @@ from messaging.follower import Follower
 from messaging.lease import Lease
 from messaging.postgres import Connection, Pool
 from messaging.publisher import LogReplacedError, Publisher
+from messaging.security import Security
 from messaging.sender import Sender, UnsentError
 from messaging.watermarks import Watermarks
 
@@ -47,6 +48,7 @@ class Relay:
         watermarks: Watermarks,
         poll: timedelta = POLL,
         follower: Follower | None = None,
+        security: Security | None = None,
     ) -> None:
         self._pool = pool
         self._bootstrap = bootstrap
@@ -54,6 +56,7 @@ class Relay:
         self._watermarks = watermarks
         self._poll = poll
         self._follower = follower
+        self._security = security
         self._lease = Lease(pool)
         self._poked = asyncio.Event()
         self._completed_at: float | None = None
@@ -92,6 +95,7 @@ class Relay:
         finally:
             self._completed_at = None
             metrics.RELAY_OWNER.set(0)
+            metrics.RELAY_GAPS.set(0)
             # The database may be what failed; the lease runs out by itself.
             with contextlib.suppress(Exception):
                 await self._lease.release()
@@ -105,11 +109,14 @@ class Relay:
                 owner=self._lease.owner,
                 source=self._source,
                 follower=self._follower,
+                security=self._security,
             )
             pause = 0.05
             while True:
                 try:
-                    async with Sender(self._bootstrap, client_id=f"{self._source}-relay") as sender:
+                    async with Sender(
+                        self._bootstrap, client_id=f"{self._source}-relay", security=self._security
+                    ) as sender:
                         await publisher.resume(sender, self._bootstrap)
                         pause = 0.05
                         await self._rounds(connection, publisher, sender)

@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import RecordMetadata
 
 from messaging.clients import start, stop_producer
+from messaging.security import Security
 from revocast_contracts.envelope import CONTENT_TYPE
 
 SEND_SECONDS = 10.0
@@ -41,7 +42,7 @@ class Record:
 class Sender:
     """A producer. Use it as an async context manager; when anything raises, make a new one."""
 
-    def __init__(self, bootstrap: str, *, client_id: str) -> None:
+    def __init__(self, bootstrap: str, *, client_id: str, security: Security | None = None) -> None:
         self._producer = AIOKafkaProducer(
             bootstrap_servers=bootstrap,
             client_id=client_id,
@@ -51,6 +52,7 @@ class Sender:
             max_batch_size=BUFFER,
             request_timeout_ms=int(REQUEST_SECONDS * 1000),
             max_request_size=1_048_576,
+            **(security or {}),
         )
 
     async def __aenter__(self) -> Self:

@@ -7,6 +7,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import NoError, TopicAlreadyExistsError, for_code
 
+from messaging.security import Security
 from revocast_contracts.topics import TOPICS, Topic
 
 
@@ -14,14 +15,16 @@ class TopicRefusedError(Exception):
     """A topic exists but is not as the contracts say. `str()` says what to change."""
 
 
-async def ensure_topics(bootstrap: str, *, replication: int) -> list[str]:
+async def ensure_topics(
+    bootstrap: str, *, replication: int, security: Security | None = None
+) -> list[str]:
     """Create the topics that are missing, `replication` copies each; the names of the new ones.
 
     Raises:
         TopicRefusedError: an existing topic has other partitions, or keeps less.
         KafkaError: the broker can't be reached.
     """
-    async with _admin(bootstrap) as admin:
+    async with _admin(bootstrap, security) as admin:
         existing = set(await admin.list_topics())
         missing = [topic for topic in TOPICS if topic.name not in existing]
         made = await _make(admin, missing, replication) if missing else []
@@ -37,15 +40,15 @@ async def check_topic(bootstrap: str, topic: Topic) -> None:
     Raises:
         TopicRefusedError: it is missing, has other partitions, or keeps less.
     """
-    async with _admin(bootstrap) as admin:
+    async with _admin(bootstrap, None) as admin:
         if topic.name not in await admin.list_topics():
             raise TopicRefusedError(f"{topic.name} does not exist: python -m messaging topics")
         await _check(admin, topic)
 
 
 @asynccontextmanager
-async def _admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+async def _admin(bootstrap: str, security: Security | None) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, **(security or {}))
     try:
         await admin.start()
         yield admin

@@ -5,11 +5,10 @@ OAuthError
 │   InvalidScope                                    RFC 6749 section 5.2
 ├── AccessDenied, UnsupportedResponseType, ServerError, TemporarilyUnavailable
 │                                                   RFC 6749 section 4.1.2.1
-├── LoginRequired, ConsentRequired, InteractionRequired, AccountSelectionRequired,
-│   RequestNotSupported, RequestUriNotSupported     OpenID Connect Core 3.1.2.6
+├── LoginRequired, ConsentRequired, RequestNotSupported, RequestUriNotSupported
+│                                                   OpenID Connect Core 3.1.2.6
 ├── InvalidTarget                                   RFC 8707 section 2
 ├── UnsupportedTokenType                            RFC 7009 section 2.2.1
-├── InvalidToken, InsufficientScope                 RFC 6750 section 3.1
 └── TooManyRequests                                 RFC 6585 section 4
 """
 
@@ -111,20 +110,6 @@ class ConsentRequired(OAuthError):
     description = "Consent has to be given."
 
 
-class InteractionRequired(OAuthError):
-    """`prompt=none`, and a page has to be shown."""
-
-    code = "interaction_required"
-    description = "Somebody has to answer a page."
-
-
-class AccountSelectionRequired(OAuthError):
-    """`prompt=none`, and an account has to be chosen."""
-
-    code = "account_selection_required"
-    description = "An account has to be chosen."
-
-
 class RequestNotSupported(OAuthError):
     """Request objects are not supported."""
 
@@ -151,22 +136,6 @@ class UnsupportedTokenType(OAuthError):
 
     code = "unsupported_token_type"
     description = "Tokens of this type can't be revoked."
-
-
-class InvalidToken(OAuthError):
-    """The bearer token is malformed, expired or revoked."""
-
-    code = "invalid_token"
-    status = 401
-    description = "The access token is malformed, expired or revoked."
-
-
-class InsufficientScope(OAuthError):
-    """The bearer token is good, but not for this."""
-
-    code = "insufficient_scope"
-    status = 403
-    description = "The access token does not have the scope that is needed."
 
 
 class TooManyRequests(OAuthError):

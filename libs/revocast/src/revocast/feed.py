@@ -2,7 +2,7 @@
 
 import logging
 from datetime import timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from revocast.clock import Clock
 from revocast.freshness import Freshness
@@ -33,6 +33,13 @@ class Feed(Protocol):
 
     def trouble(self, max_staleness: timedelta) -> str | None:
         """Why this feed may not be relied on now, in words for an operator; None if it may."""
+
+
+class CausedEntry(NamedTuple):
+    """An entry, and the correlation id of the request or event that caused it."""
+
+    entry: RevocationEntry
+    correlation_id: str
 
 
 class LogReplacedError(Exception):
@@ -81,7 +88,7 @@ class Intake:
         self._complete = True
         self._unreadable_before = {}
 
-    def take(self, key: bytes | None, value: bytes | None) -> RevocationEntry | None:
+    def take(self, key: bytes | None, value: bytes | None) -> CausedEntry | None:
         """One record -> its entry, if it is one, already in force here.
 
         Raises:
@@ -98,7 +105,8 @@ class Intake:
             return None
         self._check_epoch(event.epoch)
         self._unreadable.pop(name, None)
-        return self._apply(event.data)
+        entry = self._apply(event.data)
+        return None if entry is None else CausedEntry(entry, event.correlationid)
 
     def trouble(self, max_staleness: timedelta) -> str | None:
         """See `Feed.trouble`."""

@@ -3,12 +3,12 @@
 When the guard cannot know the second, it says so and does what its policy says.
 """
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from revocast.claims import Claims
 from revocast.clock import SYSTEM_CLOCK, Clock
@@ -30,11 +30,12 @@ MAX_STALENESS = timedelta(seconds=30)
 class Guard:
     """Protects one resource server. `issuer` and `audience` are compared exactly with the token's.
 
-    Entries come from `kafka` (bootstrap addresses) or from a `feed` of one's own. `max_staleness`
-    is how old knowledge of revocations may be before `policy` decides. `leeway` is what token
-    times are forgiven. `jwks_path` keeps the issuer's public keys over restarts; its directory
-    must be writable by this service only. `jwks_uri` is needed only where the issuer's metadata
-    cannot be reached under its own name.
+    Entries come from `kafka` (bootstrap addresses) or from a `feed` of one's own. `kafka_security`
+    are further arguments of aiokafka's clients, for TLS and SASL. `max_staleness` is how old
+    knowledge of revocations may be before `policy` decides. `leeway` is what token times are
+    forgiven. `jwks_path` keeps the issuer's public keys over restarts; its directory must be
+    writable by this service only. `jwks_uri` is needed only where the issuer's metadata cannot be
+    reached under its own name.
 
     Raises:
         ValueError: a setting under which a revocation could be missed unnoticed.
@@ -46,6 +47,7 @@ class Guard:
         issuer: str,
         audience: str,
         kafka: str | None = None,
+        kafka_security: Mapping[str, Any] | None = None,
         feed: Feed | None = None,
         policy: Policy = closed,
         max_staleness: timedelta = MAX_STALENESS,
@@ -72,12 +74,14 @@ class Guard:
             leeway=leeway.total_seconds(),
         )
         self._keys = Keys(issuer, jwks_uri=jwks_uri, path=jwks_path, clock=clock, stats=self.stats)
-        self._feed = self._follow(kafka, feed)
+        self._feed = self._follow(kafka, kafka_security, feed)
 
-    def _follow(self, kafka: str | None, feed: Feed | None) -> Feed:
+    def _follow(
+        self, kafka: str | None, security: Mapping[str, Any] | None, feed: Feed | None
+    ) -> Feed:
         if kafka is not None and feed is None:
-            return KafkaFeed(kafka, clock=self._clock, stats=self.stats)
-        if feed is not None and kafka is None:
+            return KafkaFeed(kafka, security=security, clock=self._clock, stats=self.stats)
+        if feed is not None and kafka is None and security is None:
             return feed
         raise ValueError("a guard needs either kafka or a feed: it could know no revocation")
 

@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from revocast.clock import SYSTEM_CLOCK, Clock
-from revocast.feed import Intake, LogReplacedError
+from revocast.feed import CausedEntry, Intake, LogReplacedError
 from revocast.log_watch import AnchorGoneError, LogWatch
 from revocast.revocations import Revocations
 from revocast.stats import Stats
@@ -25,7 +25,8 @@ from revocast_contracts.topics import REVOCATIONS
 
 log = logging.getLogger("revocast")
 
-OnEntry = Callable[[RevocationEntry], Awaitable[None]]
+OnEntry = Callable[[RevocationEntry, str], Awaitable[None]]
+"""Is given an entry, and the correlation id of what caused it: that of logs and audit records."""
 
 POLL = timedelta(seconds=1)
 """How long one read waits for records; watermarks come each second, so it rarely waits longer."""
@@ -44,9 +45,10 @@ RECORDS_AT_ONCE = 500
 class KafkaFeed:
     """Reads `bootstrap` (host:port, comma-separated) into `revocations`.
 
-    `on_entry` is awaited for every entry, in log order and again after each rebuild, already
-    expired ones included; while it raises, it is called again with the same entry and reading
-    waits. `connection` holds further arguments of `aiokafka.AIOKafkaConsumer` for TLS and SASL.
+    `on_entry(entry, correlation_id)` is awaited for every entry, in log order and again after each
+    rebuild, already expired ones included; while it raises, it is called again with the same entry
+    and reading waits. `security` holds further arguments of `aiokafka.AIOKafkaConsumer` for TLS and
+    SASL.
     """
 
     def __init__(
@@ -54,13 +56,13 @@ class KafkaFeed:
         bootstrap: str,
         *,
         on_entry: OnEntry | None = None,
-        connection: Mapping[str, Any] | None = None,
+        security: Mapping[str, Any] | None = None,
         clock: Clock = SYSTEM_CLOCK,
         stats: Stats | None = None,
     ) -> None:
         self._bootstrap = bootstrap
         self._on_entry = on_entry
-        self._connection = dict(connection or {})
+        self._security = dict(security or {})
         self._clock = clock
         self.stats = stats if stats is not None else Stats()
         self._intake = Intake(clock, self.stats)
@@ -148,7 +150,7 @@ class KafkaFeed:
             metadata_max_age_ms=10_000,
             max_poll_records=RECORDS_AT_ONCE,
             client_id="revocast-guard",
-            **self._connection,
+            **self._security,
         )
         consumer.assign([TopicPartition(REVOCATIONS.name, 0)])
         try:
@@ -193,11 +195,11 @@ class KafkaFeed:
         entries = []
         for record in records:
             if watch.is_news(record):
-                entry = self._intake.take(record.key, record.value)
-                if entry is not None:
-                    entries.append(entry)
-        for entry in entries:
-            await self._tell(entry)
+                caused = self._intake.take(record.key, record.value)
+                if caused is not None:
+                    entries.append(caused)
+        for caused in entries:
+            await self._tell(caused)
 
     async def _probe(self, consumer: AIOKafkaConsumer, watch: LogWatch) -> None:
         """Find out whether this is still the same log, and the same clock.
@@ -214,11 +216,11 @@ class KafkaFeed:
             ends = await consumer.end_offsets(watch.places())
         watch.ask_again(consumer, ends)
 
-    async def _tell(self, entry: RevocationEntry) -> None:
+    async def _tell(self, caused: CausedEntry) -> None:
         pause, longest = BACKOFF
         while self._on_entry is not None:
             try:
-                return await self._on_entry(entry)
+                return await self._on_entry(caused.entry, caused.correlation_id)
             except Exception as error:  # noqa: BLE001 - the hook's failure must not lose its entry
                 self.stats.hook_failures += 1
                 log.warning("on_entry failed, trying again: %s", type(error).__name__)

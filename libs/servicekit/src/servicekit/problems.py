@@ -1,6 +1,7 @@
 """Errors of the HTTP APIs as RFC 9457 problems; nothing unexpected tells more than that it was."""
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -21,32 +22,38 @@ RETRY_AFTER_SECONDS = 1
 ANSWERED = "servicekit.answered"
 """Set in the ASGI scope when an exception was logged and answered whole."""
 
+_RENAMED = {413: "Content Too Large", 422: "Unprocessable Content"}
+"""By RFC 9110; Python's names of them depend on its version."""
+
 _log = structlog.get_logger()
 
 
 class Problem(Exception):
     """What is wrong with a request, for the caller to read (RFC 9457 section 3.1).
 
-    `status` is the HTTP status, `title` the same for all problems of a type, `detail` of this
-    one; `extras` are members of the problem's own.
+    None of ours has a type of its own: the type is `about:blank`, so the title is the phrase of
+    the status (section 4.2.1). `detail` says what it is this time; `extras` are its own members.
     """
 
     def __init__(
         self,
         status: int,
-        title: str,
         detail: str | None = None,
         *,
-        type_: str = "about:blank",
         headers: Mapping[str, str] | None = None,
         **extras: Any,
     ) -> None:
-        super().__init__(detail or title)
+        super().__init__(detail or phrase(status))
         self.status = status
         self.headers = dict(headers or {})
-        self.members = {"type": type_, "title": title, "status": status, **extras}
+        self.members = {"type": "about:blank", "title": phrase(status), "status": status, **extras}
         if detail is not None:
             self.members["detail"] = detail
+
+
+def phrase(status: int) -> str:
+    """The recommended phrase of a status (RFC 9110 section 15), whatever this Python calls it."""
+    return _RENAMED.get(status) or HTTPStatus(status).phrase
 
 
 def response(problem: Problem) -> JSONResponse:
@@ -69,7 +76,9 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def plain(_: Request, error: HTTPException) -> JSONResponse:
-        return response(Problem(error.status_code, str(error.detail), headers=error.headers))
+        said = str(error.detail)
+        detail = None if said == HTTPStatus(error.status_code).phrase else said
+        return response(Problem(error.status_code, detail, headers=error.headers))
 
     app.add_middleware(LastResort)
 

@@ -76,6 +76,7 @@ def create_app(settings: AuditSettings) -> FastAPI:
                 (settings.reader_database_url or settings.database_url).get_secret_value(),
                 size=settings.reader_database_connections,
                 application_name="audit reader",
+                one_plan=False,
             )
             stack.push_async_callback(readers.close)
             guard = await stack.enter_async_context(_guard(settings))
@@ -99,7 +100,15 @@ async def _refuse_bad_topics(settings: AuditSettings) -> None:
     """Make what is missing; a topic that forgets too early ends the start (TopicRefusedError)."""
     with contextlib.suppress(*TROUBLE):
         async with asyncio.timeout(TOPICS_CHECKED_SECONDS):
-            await ensure_topics(settings.kafka_bootstrap, replication=settings.kafka_replication)
+            await _ensure_topics(settings)
+
+
+async def _ensure_topics(settings: AuditSettings) -> None:
+    await ensure_topics(
+        settings.kafka_bootstrap,
+        replication=settings.kafka_replication,
+        security=settings.kafka_security(),
+    )
 
 
 def _guard(settings: AuditSettings) -> Guard:
@@ -107,6 +116,7 @@ def _guard(settings: AuditSettings) -> Guard:
         issuer=settings.issuer_url,
         audience=settings.url,
         kafka=settings.kafka_bootstrap,
+        kafka_security=settings.kafka_security(),
         policy=policies.bounded(settings.stale_token_age),
         max_staleness=settings.max_staleness,
         jwks_path=settings.jwks_path,
@@ -123,6 +133,7 @@ def _background(settings: AuditSettings, pool: Pool, guard: Guard, health: Healt
     consumer = Consumer(
         pool,
         bootstrap=settings.kafka_bootstrap,
+        security=settings.kafka_security(),
         group=GROUP,
         topics=TOPICS,
         handle=record_events,

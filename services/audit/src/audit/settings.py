@@ -6,11 +6,12 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from messaging.security import KafkaSettings
 from revocast_contracts.lifetimes import SKEW
 from servicekit.settings import ServiceSettings
 
 
-class AuditSettings(ServiceSettings):
+class AuditSettings(KafkaSettings, ServiceSettings):
     """The settings of one process of the service."""
 
     model_config = SettingsConfigDict(env_prefix="REVOCAST_AUDIT_")
@@ -28,7 +29,6 @@ class AuditSettings(ServiceSettings):
         default=None,
         description="For queries: a role that can write nothing. The default is `database_url`.",
     )
-    kafka_bootstrap: str
     kafka_replication: int = Field(
         default=1, ge=1, description="Replicas of topics we create: 1 for one broker, else 3."
     )

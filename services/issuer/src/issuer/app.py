@@ -23,7 +23,7 @@ from issuer.consumers.revocations import revocations_feed
 from issuer.domain.id_token_hint import IdTokenHint
 from issuer.relay import make_relay
 from issuer.settings import IssuerSettings
-from issuer.signing.tokens import Tokens
+from issuer.signing.tokens import ID_TOKEN_ALG, Tokens
 from issuer.store.families import Families
 from issuer.usecases.forget_expired import forget_expired
 from issuer.usecases.guesses import Guesses
@@ -59,7 +59,7 @@ def create_app(settings: IssuerSettings) -> OAuthEndpoints:
             passwords = Passwords()
             stack.callback(passwords.close)
             relay = make_relay(pool, settings)
-            feed = revocations_feed(settings.kafka_bootstrap, pool, poke=relay.poke)
+            feed = revocations_feed(settings, pool, poke=relay.poke)
             parts = make_parts(settings, pool, feed, poke=relay.poke)
             people = People(
                 pool=pool,
@@ -67,7 +67,7 @@ def create_app(settings: IssuerSettings) -> OAuthEndpoints:
                 hash_key=parts.families.hash_key,
                 poke=relay.poke,
             )
-            await parts.keyring.ensure(settings.access_token_alg, settings.id_token_alg, "RS256")
+            await parts.keyring.ensure(settings.access_token_alg, ID_TOKEN_ALG)
             mount(app, parts, people, cookie_key=settings.key("cookie_key"))
             background = _background(parts, people, relay)
             app.include_router(health.router(_health(pool, parts, relay, background)))
@@ -126,7 +126,6 @@ def make_parts(
         guesses=Guesses(pool, poke),
         feed=feed,
         max_staleness=settings.max_staleness,
-        id_token_alg=settings.id_token_alg,
         access_token_alg=settings.access_token_alg,
         trusted_proxies=settings.trusted_proxies,
     )

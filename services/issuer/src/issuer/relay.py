@@ -17,6 +17,7 @@ def make_relay(pool: Pool, settings: IssuerSettings) -> Relay:
     return Relay(
         pool,
         bootstrap=settings.kafka_bootstrap,
+        security=settings.kafka_security(),
         source=SOURCE,
         watermarks=LifecycleWatermarks(),
         poll=settings.relay_poll,

@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from issuer.domain.refresh_token import MacKeys
+from messaging.security import KafkaSettings
 from revocast_contracts.lifetimes import SKEW
 from servicekit.settings import ServiceSettings
 
@@ -17,7 +18,7 @@ KEY_BYTES = 32
 Alg = Literal["ES256", "EdDSA", "RS256", "PS256"]
 
 
-class IssuerSettings(ServiceSettings):
+class IssuerSettings(KafkaSettings, ServiceSettings):
     """The settings of one process of the issuer."""
 
     model_config = SettingsConfigDict(env_prefix="REVOCAST_ISSUER_")
@@ -32,7 +33,6 @@ class IssuerSettings(ServiceSettings):
         description="For the command `revocast`: the role that may register clients and accounts, "
         "which the service may not. The default is `database_url`.",
     )
-    kafka_bootstrap: str
     key_encryption_key: SecretStr = Field(
         description="Base64, 32 bytes: seals the signing keys in the database (AES-256-GCM)."
     )
@@ -46,13 +46,12 @@ class IssuerSettings(ServiceSettings):
     host: str = Field(default="127.0.0.1", description="0.0.0.0 in a container.")
     port: int = Field(default=8400, ge=0, le=65535)
     database_connections: int = Field(
-        default=10, ge=4, description="Two rotate, one relays, one renews; the rest is HTTP's."
+        default=10,
+        ge=4,
+        description="One each rotates, issues, introspects and relays; the rest is HTTP's.",
     )
     access_token_alg: Alg = Field(
         default="ES256", description="For APIs without a row: small, fast to sign, known to all."
-    )
-    id_token_alg: Alg = Field(
-        default="RS256", description="The one that OpenID Connect clients expect unless told."
     )
     max_staleness_seconds: float = Field(
         default=30,

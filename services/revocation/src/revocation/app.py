@@ -94,6 +94,7 @@ def _wire(app: FastAPI, settings: RevocationSettings, pool: Pool, guard: Guard) 
     consumer = Consumer(
         pool,
         bootstrap=settings.kafka_bootstrap,
+        security=settings.kafka_security(),
         group=GROUP,
         topics=(TOKEN_LIFECYCLE,),
         handle=handler,
@@ -139,6 +140,7 @@ def _guard(settings: RevocationSettings) -> Guard:
         issuer=settings.issuer_url,
         audience=settings.url,
         kafka=settings.kafka_bootstrap,
+        kafka_security=settings.kafka_security(),
         policy=policies.bounded(settings.stale_token_age),
         max_staleness=settings.max_staleness,
         jwks_path=settings.jwks_path,
@@ -150,10 +152,18 @@ async def _refuse_bad_topics(settings: RevocationSettings) -> None:
     """Make what is missing; a topic that forgets too early ends the start (TopicRefusedError)."""
     with contextlib.suppress(*TROUBLE):
         async with asyncio.timeout(TOPICS_CHECKED_SECONDS):
-            await ensure_topics(settings.kafka_bootstrap, replication=settings.kafka_replication)
+            await _ensure_topics(settings)
+
+
+async def _ensure_topics(settings: RevocationSettings) -> None:
+    await ensure_topics(
+        settings.kafka_bootstrap,
+        replication=settings.kafka_replication,
+        security=settings.kafka_security(),
+    )
 
 
 async def _watch_topics(settings: RevocationSettings) -> NoReturn:
     while True:
-        await ensure_topics(settings.kafka_bootstrap, replication=settings.kafka_replication)
+        await _ensure_topics(settings)
         await asyncio.sleep(TOPICS_CHECKED_EVERY.total_seconds())

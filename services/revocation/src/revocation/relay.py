@@ -15,6 +15,7 @@ def make_relay(pool: Pool, settings: RevocationSettings) -> Relay:
     return Relay(
         pool,
         bootstrap=settings.kafka_bootstrap,
+        security=settings.kafka_security(),
         source=SOURCE,
         watermarks=RevocationWatermarks(watermarks.read),
         poll=settings.relay_poll,

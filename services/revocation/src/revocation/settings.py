@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from messaging.security import KafkaSettings
 from revocast_contracts.lifetimes import SKEW
 from revocation.domain.detector import Rule
 from servicekit.settings import ServiceSettings
@@ -16,7 +17,7 @@ from servicekit.settings import ServiceSettings
 HASH_KEY_BYTES = 32
 
 
-class RevocationSettings(ServiceSettings):
+class RevocationSettings(KafkaSettings, ServiceSettings):
     """The settings of one process of the service."""
 
     model_config = SettingsConfigDict(env_prefix="REVOCAST_REVOCATION_")
@@ -30,7 +31,6 @@ class RevocationSettings(ServiceSettings):
     migration_database_url: SecretStr | None = Field(
         default=None, description="The owner's, for `migrate`; the default is `database_url`."
     )
-    kafka_bootstrap: str
     kafka_replication: int = Field(
         default=1, ge=1, description="Replicas of topics we create: 1 for one broker, else 3."
     )

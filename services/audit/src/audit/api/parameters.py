@@ -1,6 +1,6 @@
 """Query parameters taken apart by hand: what is unknown, doubled or malformed is refused."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,34 +9,13 @@ from fastapi import Request
 
 from audit.domain.record import LONGEST_TEXT
 from audit.domain.search import Order, Search
-from servicekit.problems import Problem
+from servicekit.queries import parameters_of, refused
 
 LARGEST_PAGE = 500
 USUAL_PAGE = 100
 
 _UUID_LENGTH = 36
 _TIME_LENGTH = 40
-
-
-def refused(parameter: str, why: str) -> Problem:
-    """400: a parameter that can't be what was meant. What was sent is not repeated."""
-    return Problem(400, "Invalid parameter", why, parameter=parameter)
-
-
-def parameters_of(request: Request, allowed: Collection[str]) -> Mapping[str, str]:
-    """The query's parameters; empty ones count as left out.
-
-    Raises:
-        Problem: 400, one is unknown or came twice.
-    """
-    given: dict[str, str] = {}
-    for name, value in request.query_params.multi_items():
-        if name not in allowed:
-            raise refused(name[:100], f"Unknown. Known are {', '.join(sorted(allowed))}.")
-        if name in given:
-            raise refused(name, "It came more than once.")
-        given[name] = value
-    return {name: value for name, value in given.items() if value}
 
 
 def uuid_of(name: str, value: str) -> str:
@@ -50,7 +29,7 @@ def uuid_of(name: str, value: str) -> str:
             return str(UUID(value))
     except ValueError:
         pass
-    raise refused(name, "Not a UUID.")
+    raise refused(name, "not a UUID.")
 
 
 def text_of(name: str, value: str) -> str:
@@ -60,7 +39,7 @@ def text_of(name: str, value: str) -> str:
         Problem: 400.
     """
     if len(value) > LONGEST_TEXT or not value.isprintable():
-        raise refused(name, f"Not printable text of at most {LONGEST_TEXT} characters.")
+        raise refused(name, f"not printable text of at most {LONGEST_TEXT} characters.")
     return value
 
 
@@ -82,7 +61,7 @@ def time_of(name: str, value: str) -> datetime:
     Raises:
         Problem: 400.
     """
-    why = "Not a time with an offset, as in 2026-01-31T23:59:59Z."
+    why = "not a time with an offset, as in 2026-01-31T23:59:59Z."
     try:
         if len(value) > _TIME_LENGTH or "T" not in value.upper():
             raise refused(name, why)
@@ -103,7 +82,7 @@ def number_of(name: str, value: str, *, largest: int) -> int:
     """
     digits = value.isascii() and value.isdigit() and len(value) <= len(str(largest))
     if not digits or not 1 <= int(value) <= largest:
-        raise refused(name, f"Not a whole number from 1 to {largest}.")
+        raise refused(name, f"not a whole number from 1 to {largest}.")
     return int(value)
 
 
@@ -116,7 +95,7 @@ def order_of(name: str, value: str) -> Order:
     try:
         return Order(value)
     except ValueError:
-        raise refused(name, f"Not one of {', '.join(Order)}.") from None
+        raise refused(name, f"not one of {', '.join(Order)}.") from None
 
 
 def limit_of(name: str, value: str) -> int:
@@ -157,7 +136,7 @@ def search_of(request: Request) -> Search:
     }
     search = Search(**{"limit": USUAL_PAGE, **wanted})
     if search.since and search.until and search.since >= search.until:
-        raise refused("to", "Not later than `from`.")
+        raise refused("to", "not later than `from`.")
     return after(search, given.get("cursor"))
 
 
@@ -171,5 +150,5 @@ def after(search: Search, cursor: str | None) -> Search:
         return search
     index = search.index_of(cursor)
     if index is None:
-        raise refused("cursor", "Not a cursor of this search: filters and order must be the same.")
+        raise refused("cursor", "not a cursor of this search: filters and order must be the same.")
     return search.going_on_after(index)

@@ -12,6 +12,7 @@ from audit.domain.search import LARGEST_INDEX
 from audit.usecases.search_records import read_record, search_records
 from revocast.fastapi import requires
 from servicekit.problems import Problem
+from servicekit.queries import parameters_of
 
 _INDEX = re.compile(r"[0-9]{1,19}")
 
@@ -28,12 +29,13 @@ def record_routes(parts: Parts) -> APIRouter:
         return answer({"records": shown, "next": page.cursor})
 
     @router.get("/records/{index}")
-    async def get_record(index: str) -> Response:
+    async def get_record(request: Request, index: str) -> Response:
         """One record, with its bytes."""
+        parameters_of(request, ())
         known = _INDEX.fullmatch(index) and int(index) <= LARGEST_INDEX
         record = await read_record(parts.pool, int(index)) if known else None
         if record is None:
-            raise Problem(404, "Not found", "No such record.")
+            raise Problem(404, "No such record.")
         return answer(whole_record_view(record))
 
     return router

@@ -51,7 +51,7 @@ def family_view(story: FamilyStory, cursor: str | None) -> dict[str, Any]:
     """A family's story."""
     return {
         "family": story.family,
-        "state": "active" if story.ending is None else "ended",
+        "state": _state(story.ending),
         **_ending(story.ending),
         "client": story.client,
         "subject": story.subject,
@@ -61,6 +61,12 @@ def family_view(story: FamilyStory, cursor: str | None) -> dict[str, Any]:
         "records": [record_view(record) for record in story.records],
         "next": cursor,
     }
+
+
+def _state(ending: Ending | None) -> str:
+    if ending is None:
+        return "active"
+    return "expired" if ending.expired else "ended"
 
 
 def _ending(ending: Ending | None) -> dict[str, Any]:

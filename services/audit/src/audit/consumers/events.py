@@ -7,6 +7,8 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+import structlog
+
 from audit.domain.record import NewRecord, in_utc, storable
 from audit.usecases.append_records import append_records
 from messaging.consume import Received
@@ -27,21 +29,30 @@ from servicekit.postgres import Connection
 GROUP = "audit"
 TOPICS = (TOKEN_LIFECYCLE, ISSUER_ACTIVITY, SECURITY_SIGNALS, DEAD_LETTER)
 
+_log = structlog.get_logger()
+
 _LETTER_MEMBERS = frozenset(LetterDied.model_fields) - {"original"}
 
 
 async def record_events(connection: Connection, batch: Sequence[Received]) -> Callable[[], None]:
     """Record a batch, except watermarks, which are no facts about anything.
 
-    What it returns counts the records; call it once they are committed.
+    What it returns counts the records and logs the decisions among them; call it once they are
+    committed.
     """
     events = [one for one in batch if not isinstance(one.event.data, WatermarkPassed)]
     appended = await append_records(connection, [_record(one) for one in events])
-    return partial(_count, Counter(record.topic for record in appended))
+    return partial(_tell, appended)
 
 
-def _count(recorded: Mapping[str, int]) -> None:
-    for topic, count in recorded.items():
+def _tell(appended: Sequence[NewRecord]) -> None:
+    """Decisions are rare: each gets a line under the id of the request that led to it."""
+    for record in appended:
+        if record.topic == SECURITY_SIGNALS.name:
+            _log.info("recorded", type=record.type, correlation_id=record.correlation_id)
+        elif record.topic == DEAD_LETTER.name:
+            _log.error("a dead letter", event_id=str(record.event_id))
+    for topic, count in Counter(record.topic for record in appended).items():
         metrics.increment("revocast_records_total", count, topic=topic)
 
 

@@ -24,12 +24,16 @@ class Kill:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """One way in which the family may have ended. `records` are the indexes that say so."""
+    """One way in which the family may have ended. `records` are the indexes that say so.
+
+    `expired`: nobody ended it; its time ran out.
+    """
 
     cause: str
     at: datetime
     records: tuple[int, ...]
     kill: Kill | None = None
+    expired: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,16 +58,20 @@ def ending_of(
     told: Iterable[Ending],
     cuts: Iterable[Ending],
     denied: Ending | None,
+    expiries: Iterable[Ending],
+    now: datetime,
 ) -> Ending | None:
     """The first ending that holds; None for a family that lives.
 
     `told` are endings of this very family, and nothing un-ends. `cuts` hit whatever began before
     them; one that the issuer minted after was taken back (a client that was enabled again).
-    `denied` is the last refusal: it proves an end whose own record is not here.
+    `denied` is the last refusal: it proves an end whose own record is not here. `expiries` are when
+    its time runs out unless it is refreshed again; they hold once it is `now`.
     """
     reached = [cut for cut in cuts if cut.at >= max(started_at, last_minted_at or started_at)]
     holds = denied and denied.at >= (last_minted_at or started_at)
-    return min([*told, *reached], key=_moment, default=denied if holds else None)
+    passed = [expiry for expiry in expiries if expiry.at <= now]
+    return min([*told, *reached, *passed], key=_moment, default=denied if holds else None)
 
 
 def _moment(ending: Ending) -> datetime:

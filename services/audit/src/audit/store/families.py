@@ -9,8 +9,12 @@ from servicekit.postgres import Connection
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outline:
-    """Of a family's records: when the first happened, and the indexes of those that decide."""
+    """Of a family's records: when the first happened, and the indexes of those that decide.
 
+    `now` is the database's time of the reading.
+    """
+
+    now: datetime
     first_at: datetime
     first: int
     last_minted: int | None
@@ -28,7 +32,7 @@ async def outline(
 ) -> Outline | None:
     """The outline of a family, given the types that mint, deny and decide; None if unknown."""
     row = await connection.fetchrow(
-        "SELECT min(time) AS first_at, min(index) AS first,"
+        "SELECT clock_timestamp() AS now, min(time) AS first_at, min(index) AS first,"
         " max(index) FILTER (WHERE type = ANY ($2)) AS last_minted,"
         " max(index) FILTER (WHERE type = $3) AS last_denied,"
         " array_agg(index ORDER BY index) FILTER (WHERE type = ANY ($4)) AS deciding"

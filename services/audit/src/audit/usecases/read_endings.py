@@ -62,9 +62,40 @@ def denial(told: Told) -> Ending | None:
     """What a refusal proves: expiry, or an end whose own record is not here."""
     match told.data:
         case TokenDenied(reason=reason) if reason is not DenyReason.FUTURE_GENERATION:
-            return Ending(cause=reason, at=told.record.time, records=(told.record.index,))
+            return Ending(
+                cause=reason,
+                at=told.record.time,
+                records=(told.record.index,),
+                expired=reason in {DenyReason.IDLE_EXPIRED, DenyReason.ABSOLUTE_EXPIRED},
+            )
         case _:
             return None
+
+
+def expiries(first: Told, minted: Told | None) -> list[Ending]:
+    """When the family's time runs out, as its beginning and its last token told.
+
+    Nobody tells of it when it happens. Events of before these times were told say it only of a
+    family without a refresh token, which lives as long as its one access token.
+    """
+    found = []
+    match first.data:
+        case TokenIssued(absolute_expires_at=datetime() as at):
+            found.append(_expiry(DenyReason.ABSOLUTE_EXPIRED, at, first))
+        case TokenIssued(refreshable=False, exp=at):
+            found.append(_expiry(DenyReason.ABSOLUTE_EXPIRED, at, first))
+    match minted.data if minted else None:
+        case (
+            TokenIssued(idle_expires_at=datetime() as at)
+            | TokenRotated(idle_expires_at=datetime() as at)
+            | TokenReplayed(idle_expires_at=datetime() as at)
+        ) if minted:
+            found.append(_expiry(DenyReason.IDLE_EXPIRED, at, minted))
+    return found
+
+
+def _expiry(cause: DenyReason, at: datetime, told: Told) -> Ending:
+    return Ending(cause=cause, at=at, records=(told.record.index,), expired=True)
 
 
 async def read_cuts(connection: Connection, first: Record, *, since: datetime) -> list[Ending]:

@@ -7,7 +7,15 @@ from audit.domain.record import Record
 from audit.domain.search import Order, Search
 from audit.store import families, records
 from audit.store.families import Outline
-from audit.usecases.read_endings import DECIDING, MINTING, Told, denial, read_cuts, told_ending
+from audit.usecases.read_endings import (
+    DECIDING,
+    MINTING,
+    Told,
+    denial,
+    expiries,
+    read_cuts,
+    told_ending,
+)
 from revocast_contracts.lifecycle import TokenDenied, TokenIssued, TokenReplayed, TokenRotated
 from servicekit.postgres import Connection, Pool
 
@@ -41,7 +49,8 @@ async def _tell(
     indexes = {outline.first, outline.last_minted, outline.last_denied, *outline.deciding}
     found = await records.read(connection, sorted(index for index in indexes if index is not None))
     told = [Told.of(record) for record in found]
-    first = next((one for one in told if isinstance(one.data, TokenIssued)), told[0]).record
+    begun = next((one for one in told if isinstance(one.data, TokenIssued)), told[0])
+    first = begun.record
     minted = next((one for one in told if one.record.index == outline.last_minted), None)
     denied = next((one for one in told if one.record.index == outline.last_denied), None)
     ending = ending_of(
@@ -50,6 +59,8 @@ async def _tell(
         told=[ending for one in told if (ending := told_ending(one))],
         cuts=await read_cuts(connection, first, since=outline.first_at),
         denied=denial(denied) if denied else None,
+        expiries=expiries(begun, minted),
+        now=outline.now,
     )
     page, more = await _page(connection, family, ending, window)
     return FamilyStory(

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from issuer.domain.authorization import PERSONAL_SCOPES
 from issuer.domain.client import GrantType
+from issuer.signing.tokens import ID_TOKEN_ALG
 from issuer.usecases.check_authorization_request import PROMPTS
 from issuer.usecases.sign_in import ACR
 
@@ -12,7 +13,7 @@ OPENID_PATH = "/.well-known/openid-configuration"
 OAUTH_PATH = "/.well-known/oauth-authorization-server"
 
 
-def metadata(issuer: str, *, scopes: frozenset[str], id_token_algs: list[str]) -> dict[str, Any]:
+def metadata(issuer: str, *, scopes: frozenset[str]) -> dict[str, Any]:
     """The document. Everything it names is there; nothing it names is planned."""
     methods = ["client_secret_basic", "client_secret_post"]
     return {
@@ -29,7 +30,7 @@ def metadata(issuer: str, *, scopes: frozenset[str], id_token_algs: list[str]) -
         "response_modes_supported": ["query"],
         "grant_types_supported": [grant.value for grant in GrantType],
         "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": id_token_algs,
+        "id_token_signing_alg_values_supported": [ID_TOKEN_ALG],
         "token_endpoint_auth_methods_supported": [*methods, "none"],
         "revocation_endpoint_auth_methods_supported": [*methods, "none"],
         "introspection_endpoint_auth_methods_supported": methods,

@@ -31,6 +31,9 @@ ENDPOINTS: Mapping[str, Endpoint] = {
 }
 
 
+_NAME = correlation.HEADER.lower().encode()
+
+
 @dataclass(frozen=True, slots=True)
 class _Route:
     """`path` is what metrics call a request by; `to_scripts` goes where an Origin is named."""
@@ -66,18 +69,18 @@ class OAuthEndpoints:
         if route is None or scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request = Request(scope, receive)
-        if "access-control-request-method" in request.headers:
+        sent = {name for name, _ in scope["headers"]}
+        if b"access-control-request-method" in sent:
             await self.app(scope, receive, send)
             return
         scope["route"] = route
         name = correlation.of(scope)
         with correlation.bind(name):
-            response = await self._answer(route, request)
+            response = await self._answer(route, Request(scope, receive))
             response.raw_headers += route.headers
-            if "origin" in request.headers:
+            if b"origin" in sent:
                 response.raw_headers += route.to_scripts
-            response.headers[correlation.HEADER] = name
+            response.raw_headers.append((_NAME, name.encode()))
             await response(scope, receive, send)
 
     async def _answer(self, route: _Route, request: Request) -> Response:
@@ -111,4 +114,4 @@ def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
 
 def _post_only() -> Response:
     allow = {"Allow": "POST"}
-    return problems.response(problems.Problem(405, "Method Not Allowed", headers=allow))
+    return problems.response(problems.Problem(405, headers=allow))

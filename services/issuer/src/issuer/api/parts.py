@@ -18,7 +18,7 @@ from servicekit.pulse import Pulse
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """`id_token_alg` and `access_token_alg` are the algorithms where nothing else is said."""
+    """`access_token_alg` is the algorithm of tokens for an API that says no other."""
 
     issuer: str
     families: Families
@@ -28,7 +28,6 @@ class Parts:
     guesses: Guesses
     feed: Feed
     max_staleness: timedelta
-    id_token_alg: str
     access_token_alg: str
     trusted_proxies: int
     pulse: Pulse = field(default_factory=Pulse)

@@ -33,9 +33,7 @@ def router(parts: Parts) -> APIRouter:
     @routes.api_route(oauth_path(parts.issuer), methods=READ)
     async def document(request: Request) -> Response:
         scopes = await parts.clients.scopes()
-        return _document(
-            request, metadata(parts.issuer, scopes=scopes, id_token_algs=[parts.id_token_alg])
-        )
+        return _document(request, metadata(parts.issuer, scopes=scopes))
 
     return routes
 

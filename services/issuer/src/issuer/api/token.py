@@ -1,5 +1,6 @@
 """The token endpoint (RFC 6749 section 3.2): one branch a grant, one answer."""
 
+import time
 from typing import Any, TypeAlias, assert_never
 
 from fastapi import Request
@@ -11,6 +12,7 @@ from issuer.api.parts import Parts
 from issuer.domain.authorization import PERSONAL_SCOPES
 from issuer.domain.client import Client, GrantType
 from issuer.domain.outcomes import Minted, Refused, ScopeRefused, TargetRefused, TryLater
+from issuer.signing.tokens import ID_TOKEN_ALG
 from issuer.usecases.exchange_code import exchange_code
 from issuer.usecases.issue_for_client import issue_for_client
 from issuer.usecases.refresh import refresh
@@ -26,6 +28,7 @@ from oauth.errors import (
 )
 from servicekit import metrics
 from servicekit.correlation import correlation_id
+from servicekit.pulse import STANDSTILL_SECONDS
 
 Outcome: TypeAlias = Minted | Refused | ScopeRefused | TargetRefused | TryLater
 
@@ -44,10 +47,11 @@ async def token(parts: Parts, request: Request) -> JSONResponse:
     """
     _refuse_old(parts)
     form = await read_form(request)
+    came = time.monotonic()
     client = await authenticated(parts, request, form)
     grant = _grant(form, client)
-    _refuse_old(parts)
-    outcome = await _decide(parts, request, client, grant, form)
+    _refuse_old(parts, came)
+    outcome = await _decide(parts, request, client, grant, form, came)
     match outcome:
         case Minted():
             metrics.increment("revocast_tokens_issued_total", grant=grant)
@@ -68,10 +72,12 @@ async def token(parts: Parts, request: Request) -> JSONResponse:
             assert_never(outcome)
 
 
-def _refuse_old(parts: Parts) -> None:
-    """Before anything is spent for a client that gave up while this process stood still."""
+def _refuse_old(parts: Parts, came: float | None = None) -> None:
+    """Before anything is spent for a client that gave up while we, or a server, stood still."""
     if parts.pulse.requests_may_be_old():
         raise TemporarilyUnavailable("this process stood still", retry_after=1)
+    if came is not None and time.monotonic() - came > STANDSTILL_SECONDS:
+        raise TemporarilyUnavailable("waited too long in this process", retry_after=1)
 
 
 def _grant(form: dict[str, str], client: Client) -> GrantType:
@@ -86,7 +92,12 @@ def _grant(form: dict[str, str], client: Client) -> GrantType:
 
 
 async def _decide(
-    parts: Parts, request: Request, client: Client, grant: GrantType, form: dict[str, str]
+    parts: Parts,
+    request: Request,
+    client: Client,
+    grant: GrantType,
+    form: dict[str, str],
+    came: float,
 ) -> Outcome:
     came_from, name = parts.origin(request), correlation_id()
     match grant:
@@ -110,14 +121,15 @@ async def _decide(
                 resource=form.get("resource"),
                 origin=came_from,
                 correlation_id=name,
+                came=came,
             )
         case GrantType.CLIENT_CREDENTIALS:
-            scope = _own_scope(client, form)
+            scope, resource = _own_request(parts, client, form)
             return await issue_for_client(
                 parts.families,
                 client,
                 scope=scope,
-                resource=_resource(parts, client, scope, form),
+                resource=resource,
                 origin=came_from,
                 correlation_id=name,
             )
@@ -134,23 +146,20 @@ def _scope(form: dict[str, str]) -> frozenset[str] | None:
         raise InvalidScope("not scope tokens") from None
 
 
-def _own_scope(client: Client, form: dict[str, str]) -> frozenset[str]:
-    """What a client asks for itself: all it may have by default, and nothing of a person's."""
+def _own_request(parts: Parts, client: Client, form: dict[str, str]) -> tuple[frozenset[str], str]:
+    """What a client asks for itself, and for which API: by default all that this API knows."""
     allowed = client.scopes - PERSONAL_SCOPES
-    scope = _scope(form)
-    scope = allowed if scope is None else scope
-    if not scope or not scope <= allowed:
-        raise InvalidScope("nothing, or more than the client may have")
-    return scope
-
-
-def _resource(parts: Parts, client: Client, scope: frozenset[str], form: dict[str, str]) -> str:
-    resource = form.get("resource")
-    if resource is None:
-        return client.default_resource(scope, otherwise=parts.issuer)
-    if resource not in client.resources:
+    asked = _scope(form)
+    resource = form.get("resource") or client.default_resource(
+        allowed if asked is None else asked, otherwise=parts.issuer
+    )
+    if "resource" in form and resource not in client.resources:
         raise InvalidTarget(f"{client.client_id} may not ask for this resource")
-    return resource
+    allowed = client.meaningful(allowed, resource=resource)
+    scope = allowed if asked is None else asked
+    if not scope or not scope <= allowed:
+        raise InvalidScope("nothing, or more than the client may have at this resource")
+    return scope, resource
 
 
 async def _tokens(parts: Parts, minted: Minted) -> dict[str, Any]:
@@ -166,6 +175,6 @@ async def _tokens(parts: Parts, minted: Minted) -> dict[str, Any]:
     if minted.refresh_token is not None:
         body["refresh_token"] = minted.refresh_token
     if minted.id_token:
-        signer = await parts.keyring.signer(parts.id_token_alg)
+        signer = await parts.keyring.signer(ID_TOKEN_ALG)
         body["id_token"] = parts.tokens.id_token(minted, signer, access_token)
     return body

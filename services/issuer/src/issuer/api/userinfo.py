@@ -13,7 +13,7 @@ from issuer.api.presented import AccessToken, is_live, presented_token
 from issuer.domain.authorization import Account
 from issuer.store import accounts
 from oauth.errors import InvalidRequest as InvalidForm
-from oauth.forms import CONTENT_TYPE
+from oauth.forms import CONTENT_TYPE, MalformedError, parse_parameters
 from revocast import InsufficientScope, InvalidRequest, InvalidToken, NoToken, TokenRefused
 from revocast.bearer import response_headers, token_of
 
@@ -36,19 +36,33 @@ async def userinfo(parts: Parts, request: Request) -> JSONResponse:
     return JSONResponse(claims, headers=NOT_STORED)
 
 
+class _NotOneToken(InvalidRequest):
+    """RFC 6750 section 3.1: a parameter is repeated, or a token came in more than one way."""
+
+    description = "The request is malformed, or presents a token in more than one way."
+
+
 async def _presented(request: Request) -> str:
     """The bearer token, from the header or a form (RFC 6750 sections 2.1 and 2.2), not from both.
+
+    One in the query is never looked at (section 2.3: it stands in logs), but it is one too many.
 
     Raises:
         NoToken, InvalidRequest: there is none, or more than one.
     """
     in_form = await _in_form(request)
+    in_header = "authorization" in request.headers
+    if (in_form is not None) + in_header + _is_in_query(request) > 1:
+        raise _NotOneToken("a token in more than one of header, form and query")
     headers: Sequence[tuple[bytes, bytes]] = request.headers.raw
-    if in_form is None:
-        return token_of(headers)
-    if "authorization" in request.headers:
-        raise InvalidRequest("a token in the header and another in the form")
-    return in_form
+    return token_of(headers) if in_form is None else in_form
+
+
+def _is_in_query(request: Request) -> bool:
+    try:
+        return FORM_PARAMETER in parse_parameters(request.scope["query_string"])
+    except MalformedError as error:
+        raise _NotOneToken(f"query: {error}") from None
 
 
 async def _in_form(request: Request) -> str | None:
@@ -58,7 +72,7 @@ async def _in_form(request: Request) -> str | None:
     try:
         return (await read_form(request)).get(FORM_PARAMETER)
     except InvalidForm as error:
-        raise InvalidRequest(error.detail) from None
+        raise _NotOneToken(error.detail) from None
 
 
 async def _token(parts: Parts, text: str) -> AccessToken:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
+from issuer.domain.authorization import PERSONAL_SCOPES
+
 
 class GrantType(StrEnum):
     """The values of `grant_type` that the token endpoint knows."""
@@ -50,6 +52,15 @@ class Client:
             if scope & self.resource_scopes.get(uri, frozenset()):
                 return uri
         return next(iter(self.resources), otherwise)
+
+    def meaningful(self, scope: frozenset[str], *, resource: str) -> frozenset[str]:
+        """What of these scopes a token for this API may have (RFC 9068 section 2.2.3).
+
+        Each API takes tokens that open the person's own data at /userinfo as well. One that has
+        registered no scopes may know any.
+        """
+        known = self.resource_scopes.get(resource)
+        return scope & (known | PERSONAL_SCOPES) if known else scope
 
     @property
     def confidential(self) -> bool:

@@ -7,7 +7,7 @@ from issuer.pages.answers import answer, no_longer_valid, send_back, sign_in_pag
 from issuer.pages.carried import Question
 from issuer.pages.context import Pages
 from issuer.pages.rendering import message
-from issuer.pages.visit import Visit, came_from_elsewhere, sent_parameters
+from issuer.pages.visit import Visit, came_from_elsewhere, single_parameters
 from issuer.usecases.decide_consent import decide_consent
 from issuer.usecases.start_authorization import SignInNeeded, start_authorization
 from oauth.errors import AccessDenied
@@ -20,10 +20,10 @@ async def submit(pages: Pages, request: Request) -> Response:
     if came_from_elsewhere(request):
         return no_longer_valid(visit)
     try:
-        parameters = await sent_parameters(request)
+        parameters = await single_parameters(request)
     except MalformedError as error:
         return message(
-            "This form can’t be read", f"It is {error}.", reference=visit.correlation_id, status=400
+            "This form can’t be read", f"Why: {error}.", reference=visit.correlation_id, status=400
         )
     content = pages.sealer.open("consent", visit.browser, parameters.get("request") or "")
     if content is None:

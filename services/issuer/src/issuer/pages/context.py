@@ -41,7 +41,7 @@ class Pages:
         """The client of an id, switched off or not."""
         if client_id is None or len(client_id) > 256:
             return None
-        async with transaction(self.people.pool) as connection:
+        async with self.people.pool.acquire() as connection:
             return await clients.find(connection, client_id)
 
     async def signed_in(self, visit: Visit) -> SignedIn | None:

@@ -13,7 +13,7 @@ from issuer.domain.redirection import form_action_source, location
 from issuer.pages.answers import no_longer_valid
 from issuer.pages.context import Pages
 from issuer.pages.rendering import message, page, redirect
-from issuer.pages.visit import Visit, came_from_elsewhere, sent_parameters
+from issuer.pages.visit import Visit, came_from_elsewhere, single_parameters
 from issuer.usecases.end_session import end_session
 from oauth.forms import MalformedError
 
@@ -44,7 +44,7 @@ async def logout(pages: Pages, request: Request) -> Response:
     """Sign out whom a valid hint names; otherwise ask whoever is signed in here."""
     visit = pages.visit(request)
     try:
-        parameters = await sent_parameters(request)
+        parameters = await single_parameters(request)
     except MalformedError as error:
         return _malformed(visit, f"The request is malformed: {error}.")
     if request.method == "POST" and parameters.get("request") is not None:

@@ -11,7 +11,7 @@ from issuer.pages.answers import answer, no_longer_valid, send_back, sign_in_pag
 from issuer.pages.carried import unpack
 from issuer.pages.context import Pages
 from issuer.pages.rendering import message
-from issuer.pages.visit import Visit, came_from_elsewhere, sent_parameters
+from issuer.pages.visit import Visit, came_from_elsewhere, single_parameters
 from issuer.usecases.passwords import BusyError
 from issuer.usecases.sign_in import Attempt, Entered, Limited, WrongCredentials, sign_in
 from issuer.usecases.start_authorization import start_authorization
@@ -26,10 +26,10 @@ async def submit(pages: Pages, request: Request) -> Response:
     if came_from_elsewhere(request):
         return no_longer_valid(visit)
     try:
-        parameters = await sent_parameters(request)
+        parameters = await single_parameters(request)
     except MalformedError as error:
         return message(
-            "This form can’t be read", f"It is {error}.", reference=visit.correlation_id, status=400
+            "This form can’t be read", f"Why: {error}.", reference=visit.correlation_id, status=400
         )
     content = pages.sealer.open("sign-in", visit.browser, parameters.get("request") or "")
     if content is None:

@@ -109,6 +109,18 @@ async def sent_parameters(request: Request) -> Parameters:
     return parse(body)
 
 
+async def single_parameters(request: Request) -> Parameters:
+    """The same where no error goes back to a client: which of two was meant is not ours to choose.
+
+    Raises:
+        MalformedError: as `sent_parameters`, or a parameter came more than once.
+    """
+    parameters = await sent_parameters(request)
+    if parameters.repeated:
+        raise MalformedError("a parameter is repeated")
+    return parameters
+
+
 def came_from_elsewhere(request: Request) -> bool:
     """Whether the browser itself says that another site sent this form (Fetch Metadata)."""
     return request.headers.get("sec-fetch-site") in ("cross-site", "same-site")

@@ -9,6 +9,7 @@ import jwt
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm, get_default_algorithms
 
@@ -22,6 +23,7 @@ RSA_BITS = 3072
 
 NONCE_BYTES = 12
 
+_SHA256 = ec.ECDSA(hashes.SHA256())
 _SIGNERS = {name: get_default_algorithms()[name] for name in ALGORITHMS}
 
 
@@ -40,6 +42,9 @@ class SigningKey:
 
     def sign(self, message: bytes) -> bytes:
         """The signature as JWS writes it (RFC 7518 section 3)."""
+        if self.alg == "ES256" and isinstance(self.private, ec.EllipticCurvePrivateKey):
+            r, s = decode_dss_signature(self.private.sign(message, _SHA256))
+            return r.to_bytes(32, "big") + s.to_bytes(32, "big")
         return _SIGNERS[self.alg].sign(message, self.private)
 
 
@@ -95,7 +100,11 @@ def unseal(
     try:
         plain = AESGCM(key_encryption_key).decrypt(nonce, encrypted, kid.encode())
     except InvalidTag:
-        raise UnsealError(f"signing key {kid} was sealed with another key") from None
+        raise UnsealError(
+            f"signing key {kid} was sealed with another REVOCAST_ISSUER_KEY_ENCRYPTION_KEY: start"
+            " with that one, or, if it is lost, delete the rows of the table signing_key (`make"
+            " clean` removes the one of .revocast/secrets; new keys are made)"
+        ) from None
     private = serialization.load_der_private_key(plain, password=None)
     assert isinstance(  # noqa: S101 -- what we sealed is one of these
         private, ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey

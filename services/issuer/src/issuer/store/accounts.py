@@ -44,6 +44,18 @@ async def find_by_username(connection: Connection, username: str) -> Account | N
     return _account(row) if row else None
 
 
+async def hash_near(connection: Connection, place: UUID) -> str | None:
+    """The password hash of the next account from a place in the order of subjects, which are
+    random: somebody's, but always the same one's. None where there are no accounts."""
+    found: str | None = await connection.fetchval(
+        "SELECT coalesce("
+        "(SELECT password_hash FROM account WHERE subject >= $1 ORDER BY subject LIMIT 1),"
+        " (SELECT password_hash FROM account ORDER BY subject LIMIT 1))",
+        place,
+    )
+    return found
+
+
 async def hold_enabled(connection: Connection, account: Account) -> bool:
     """Lock the row; whether the account may still sign in with the password that was verified."""
     held: bool | None = await connection.fetchval(

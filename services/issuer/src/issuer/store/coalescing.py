@@ -8,15 +8,18 @@ a moment later, so that it never stalls its neighbours. Whatever happens, every 
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
 from uuid import UUID
 
 import asyncpg
 import structlog
 
+from issuer.store.database_clock import STATEMENT_SECONDS, DatabaseClock
 from issuer.store.rotations import Outcome, Presentation, Rotation, rotate
-from servicekit.postgres import Pool
+from servicekit.postgres import Connection, Pool
 
 LARGEST_BATCH = 64
 """Calls in one statement: past this a batch takes longer than it saves."""
@@ -28,14 +31,11 @@ refreshes per CPU-second and makes nobody's answer earlier (measured with 16 cli
 LONGEST_WAIT_MS = 2000
 """A client that waited this long has given up; deciding for it would only spend its token."""
 
-STATEMENT_SECONDS = 3.0
-"""Past this the outcome of a statement is unknown and the callers are told to try again: soon
-enough for a retry within the usual grace, in case it did commit."""
-
 LOCKED_SECONDS = (0.002, 0.05)
 """How soon a family that another transaction holds is asked for again, at first and at last."""
 
 _log = structlog.get_logger()
+T = TypeVar("T")
 
 
 class OutcomeUnknownError(Exception):
@@ -91,19 +91,21 @@ class Coalescer:
     pool: Pool
     active_key: str
     committed: Callable[[], None]
+    clock: DatabaseClock
     _queues: dict[UUID, deque[_Call]] = field(default_factory=dict)
     _ready: deque[UUID] = field(default_factory=deque)
     _flights: set[asyncio.Task[None]] = field(default_factory=set)
 
-    async def rotate(self, presentation: Presentation) -> Rotation:
-        """The outcome of one presentation.
+    async def rotate(self, presentation: Presentation, came: float | None = None) -> Rotation:
+        """The outcome of one presentation; `came`: when the request was read (monotonic).
 
         Raises:
             OverloadedError: it waited longer than `LONGEST_WAIT_MS`, and nothing was decided.
             OutcomeUnknownError: the connection was lost while its statement ran.
         """
         loop = asyncio.get_running_loop()
-        call = _Call(presentation, time.monotonic(), loop.create_future())
+        arrived = time.monotonic() if came is None else came
+        call = _Call(presentation, arrived, loop.create_future())
         queue = self._queues.setdefault(call.family, deque())
         queue.append(call)
         if len(queue) == 1:
@@ -183,33 +185,60 @@ class Coalescer:
         try:
             outcomes = await self._decide(calls)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-            if len(calls) > 1 and _is_undecided(error):
+            if len(calls) > 1 and is_undecided(error):
                 raise _NothingDecidedError from error
             _fail(calls, error)
             return []
         return [call for call in calls if not call.answered_by(outcomes[call.family])]
 
     async def _decide(self, calls: Sequence[_Call]) -> dict[UUID, Rotation]:
-        async with self.pool.acquire(timeout=STATEMENT_SECONDS) as connection:
+        async def statement(connection: Connection) -> dict[UUID, Rotation]:
             presented = [(call.presentation, call.waited_ms) for call in calls]
-            try:
-                async with asyncio.timeout(STATEMENT_SECONDS):
-                    outcomes = await rotate(connection, presented, active_key=self.active_key)
-            except TimeoutError as error:
-                _fail(calls, error)  # now: giving the connection up may take as long again
-                raise
-            self._wake_relay()  # before anybody builds an answer
-            return outcomes
+            with self.clock.deadline(waited_ms=max(ms for _, ms in presented)) as latest:
+                return await rotate(
+                    connection, presented, active_key=self.active_key, not_after=latest
+                )
 
-    def _wake_relay(self) -> None:
-        try:
-            self.committed()
-        except Exception:  # noqa: BLE001 -- what was decided is decided, whatever the relay does
-            _log.exception("the relay was not woken")
+        outcomes = await in_time(self.pool, statement, late=partial(_fail, calls))
+        wake(self.committed)  # before anybody builds an answer
+        for each in outcomes.values():
+            if each.decided_at is not None:
+                self.clock.heard(each.decided_at)
+                break
+        return outcomes
 
 
 class _NothingDecidedError(Exception):
     """Postgres reported an error before it could commit."""
+
+
+async def in_time(
+    pool: Pool,
+    statement: Callable[[Connection], Awaitable[T]],
+    *,
+    late: Callable[[Exception], None],
+) -> T:
+    """What a statement answers, on a connection of the pool.
+
+    Raises:
+        TimeoutError: not within `STATEMENT_SECONDS`; `late` heard of it at once, for giving the
+            connection up may take as long again.
+    """
+    async with pool.acquire(timeout=STATEMENT_SECONDS) as connection:
+        try:
+            async with asyncio.timeout(STATEMENT_SECONDS):
+                return await statement(connection)
+        except TimeoutError as error:
+            late(error)
+            raise
+
+
+def wake(relay: Callable[[], None]) -> None:
+    """Tell the relay of a commit."""
+    try:
+        relay()
+    except Exception:  # noqa: BLE001 -- what was decided is decided, whatever the relay does
+        _log.exception("the relay was not woken")
 
 
 def _fail(calls: Sequence[_Call], error: Exception) -> None:
@@ -217,8 +246,11 @@ def _fail(calls: Sequence[_Call], error: Exception) -> None:
         call.fail(OutcomeUnknownError(type(error).__name__))
 
 
-def _is_undecided(error: Exception) -> bool:
-    """Class 08 is a lost connection and 57P a server going down: both leave the outcome open."""
+def is_undecided(error: Exception) -> bool:
+    """Whether a statement that failed so can't have committed.
+
+    Class 08 is a lost connection and 57P a server going down: both leave the outcome open.
+    """
     if isinstance(error, asyncpg.InterfaceError):
         return isinstance(error, ValueError)  # a value that asyncpg could not even send
     state = (isinstance(error, asyncpg.PostgresError) and error.sqlstate) or ""

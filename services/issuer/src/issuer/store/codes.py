@@ -9,6 +9,7 @@ from uuid import UUID
 from issuer.domain.authorization import AuthorizationRequest, Origin, Session
 from issuer.domain.client import Client
 from issuer.domain.outcomes import Refused
+from issuer.store.database_clock import DatabaseClock
 from revocast_contracts.topics import TOKEN_LIFECYCLE
 from servicekit.postgres import Connection
 
@@ -92,16 +93,18 @@ async def redeem_code(
     jti_hash: str,
     origin: Origin,
     correlation_id: str,
+    clock: DatabaseClock,
 ) -> Redemption:
     """Exchange a code for a family, or say why not; a late replay ends the family it started.
 
     A family that can't be refreshed lives no longer than its one access token.
+
+    Raises:
+        asyncpg.QueryCanceledError: the statement came too late by `clock`; nothing was decided.
     """
     lifetime = client.access_token_lifetime
     idle, absolute = client.refresh_idle_lifetime, client.refresh_absolute_lifetime
-    row = await connection.fetchrow(
-        "SELECT * FROM redeem_code($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,"
-        " $15, $16, $17, $18)",
+    arguments = (
         code_sha256(code),
         client.client_id,
         redirect_uri,
@@ -121,5 +124,15 @@ async def redeem_code(
         correlation_id,
         asdict(origin),
     )
+    with clock.deadline() as not_after:
+        row = await connection.fetchrow(_REDEEM, *arguments, not_after)
     assert row is not None  # noqa: S101 -- the function returns one row on every path
+    clock.heard(row["decided_at"])
     return Redemption(**dict(row))
+
+
+_REDEEM = """
+SELECT r.* FROM redeem_code(
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) r
+WHERE came_in_time($19, r.outcome)
+"""

@@ -13,13 +13,8 @@ async def remembered(
     They stay allowed until the transaction ends: a withdrawal waits, and ends what came of them.
     The issuing lock comes first, as with whoever remembers a consent after issuing its code.
     """
-    await connection.execute("SELECT begin_issuing()")
     scopes = await connection.fetchval(
-        "SELECT scopes FROM consent WHERE subject = $1 AND client_id = $2 AND resource = $3"
-        " FOR SHARE",
-        subject,
-        client_id,
-        resource,
+        "SELECT hold_consent($1, $2, $3)", subject, client_id, resource
     )
     return frozenset(scopes or ())
 

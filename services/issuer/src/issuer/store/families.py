@@ -7,12 +7,16 @@ from uuid import UUID
 
 from issuer.domain.authorization import Origin
 from issuer.domain.refresh_token import MacKeys
+from issuer.store.client_tokens import issue_client_tokens
 from issuer.store.coalescing import Coalescer
+from issuer.store.database_clock import DatabaseClock
+from issuer.store.liveness import access_tokens_are_live
+from issuer.store.sharing import Shared
 from servicekit.postgres import Connection, Pool
 
 
 class Families:
-    """What the token use cases work with: the pool, the MAC keys, and the coalescer of rotations.
+    """What the token use cases work with: the pool, the MAC keys, and what shares statements.
 
     `poke` is called after each commit that wrote events: it wakes the relay of this process.
     `hash_key` is PERSONAL_DATA_HASH_KEY: cuts know subjects by their keyed hash only.
@@ -25,7 +29,10 @@ class Families:
         self.mac_keys = mac_keys
         self.hash_key = hash_key
         self.poke = poke
-        self.rotations = Coalescer(pool, mac_keys.active, poke)
+        self.clock = DatabaseClock()
+        self.rotations = Coalescer(pool, mac_keys.active, poke, self.clock)
+        self.client_tokens = Shared(pool, issue_client_tokens, poke)
+        self.liveness = Shared(pool, access_tokens_are_live)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,26 +117,3 @@ async def end_consent_families(
         asdict(origin),
     )
     return ended
-
-
-async def access_token_is_live(
-    connection: Connection,
-    *,
-    jti_hash: str,
-    family: UUID | None,
-    session_id: UUID | None,
-    subject_hash: str,
-    client_id: str,
-    issued_at: datetime,
-) -> bool:
-    """Whether no cut and no end has killed an access token."""
-    live: bool = await connection.fetchval(
-        "SELECT access_token_is_live($1, $2, $3, $4, $5, $6)",
-        jti_hash,
-        family,
-        session_id,
-        subject_hash,
-        client_id,
-        issued_at,
-    )
-    return live

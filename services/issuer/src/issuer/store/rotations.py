@@ -9,6 +9,7 @@ from uuid import UUID
 
 from issuer.domain.authorization import Origin
 from issuer.domain.refresh_token import PresentedToken
+from issuer.store.origins import members
 from servicekit.postgres import Connection
 
 
@@ -72,11 +73,15 @@ async def rotate(
     presented: Sequence[tuple[Presentation, int]],
     *,
     active_key: str,
+    not_after: datetime | None = None,
 ) -> dict[UUID, Rotation]:
     """Decide each presentation, of different families, in one statement; keyed by family.
 
     The second of each pair is how long it waited in this process, in milliseconds: waiting does
-    not count against grace.
+    not count against grace. `not_after` is by the database's clock.
+
+    Raises:
+        asyncpg.QueryCanceledError: it would have been decided later than that; nothing was.
     """
     items = [item for item, _ in presented]
     rows = await connection.fetch(
@@ -95,26 +100,21 @@ async def rotate(
         [item.idle_s for item in items],
         [item.jti_hash for item in items],
         [item.correlation_id for item in items],
-        [_members(item.origin) for item in items],
+        [members(item.origin) for item in items],
+        not_after,
     )
     return {row["family_id"]: _rotation(row) for row in rows}
 
 
-def _members(origin: Origin) -> dict[str, str | None]:
-    """As `asdict` has them, without its deep copies: this runs once a refresh."""
-    return {
-        "ip_hash": origin.ip_hash,
-        "network": origin.network,
-        "user_agent_hash": origin.user_agent_hash,
-    }
-
-
 def _rotation(row: Any) -> Rotation:
-    members = dict(row)
-    del members["family_id"]
-    return Rotation(**{**members, "outcome": Outcome(members["outcome"])})
+    columns = dict(row)
+    del columns["family_id"]
+    columns["outcome"] = Outcome(columns["outcome"])
+    return Rotation(**columns)
 
 
 _ROTATE = """
-SELECT * FROM rotate_families($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+SELECT r.* FROM rotate_families(
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) r
+WHERE came_in_time($16, r.family_id)
 """

@@ -98,13 +98,13 @@ def _request(
     parameters: Parameters, client: Client, redirect_uri: str, issuer: str
 ) -> AuthorizationRequest:
     max_age = parameters.get("max_age")
-    scope = _asked_scope(parameters, client) & client.scopes
+    resource = _target(parameters, client, issuer)
     return AuthorizationRequest(
         client_id=client.client_id,
         redirect_uri=redirect_uri,
         redirect_uri_given=parameters.get("redirect_uri") is not None,
-        scope=scope,
-        resource=parameters.get("resource") or client.default_resource(scope, otherwise=issuer),
+        scope=client.meaningful(_allowed_scope(parameters, client), resource=resource),
+        resource=resource,
         state=parameters.get("state"),
         nonce=parameters.get("nonce"),
         code_challenge=parameters.get("code_challenge"),
@@ -118,6 +118,16 @@ def _asked_scope(parameters: Parameters, client: Client) -> frozenset[str]:
     """What is asked for; with no `scope`, all that the client may have (RFC 6749 section 3.3)."""
     scope = parameters.get("scope")
     return client.scopes if scope is None else frozenset(scope.split(" "))
+
+
+def _allowed_scope(parameters: Parameters, client: Client) -> frozenset[str]:
+    return _asked_scope(parameters, client) & client.scopes
+
+
+def _target(parameters: Parameters, client: Client, issuer: str) -> str:
+    """The API that the tokens are for; the scopes tell which, where none is named (RFC 9068, 3)."""
+    scope = _allowed_scope(parameters, client)
+    return parameters.get("resource") or client.default_resource(scope, otherwise=issuer)
 
 
 def _prompt(parameters: Parameters) -> frozenset[str]:
@@ -171,16 +181,19 @@ def _scope(parameters: Parameters, client: Client) -> _Wrong | None:
     scope = parameters.get("scope")
     if scope is not None and not scopes.is_valid(scope):
         return _Wrong(errors.InvalidScope, "scope is not a list of tokens with single spaces")
-    if not _asked_scope(parameters, client) & client.scopes:
+    if not _allowed_scope(parameters, client):
         return _Wrong(errors.InvalidScope, "this client may have none of these scopes")
     return None
 
 
 def _resource(parameters: Parameters, client: Client) -> _Wrong | None:
-    """RFC 8707 section 2."""
+    """RFC 8707 section 2. Scopes that the API does not know are left out (RFC 9068, 2.2.3)."""
     resource = parameters.get("resource")
     if resource is not None and resource not in client.resources:
         return _Wrong(errors.InvalidTarget, "this client may not ask for this resource")
+    scope = _allowed_scope(parameters, client)
+    if resource is not None and not client.meaningful(scope, resource=resource):
+        return _Wrong(errors.InvalidScope, "this resource knows none of these scopes")
     return None
 
 
@@ -200,8 +213,8 @@ def _challenge(parameters: Parameters, client: Client) -> _Wrong | None:
 def _without_challenge(parameters: Parameters, client: Client, method: str | None) -> _Wrong | None:
     if method is not None or client.pkce_required or not client.confidential:
         return _Wrong(errors.InvalidRequest, "code_challenge is missing")
-    asked = _asked_scope(parameters, client)
-    if parameters.get("nonce") is None or "openid" not in asked & client.scopes:
+    openid = "openid" in _allowed_scope(parameters, client)
+    if parameters.get("nonce") is None or not openid:
         return _Wrong(
             errors.InvalidRequest, "without code_challenge, nonce and the scope openid are needed"
         )

@@ -50,6 +50,7 @@ async def exchange_code(
                 jti_hash=jti_hash(jti),
                 origin=origin,
                 correlation_id=correlation_id,
+                clock=families.clock,
             )
 
     redemption = await wait_for_cut(redeem)

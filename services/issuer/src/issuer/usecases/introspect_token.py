@@ -8,6 +8,7 @@ from uuid import UUID
 from issuer.domain.refresh_token import parse
 from issuer.store import families as store
 from issuer.store.families import Families
+from issuer.store.liveness import AccessTokenAsked
 from messaging import level
 from revocast_contracts.selectors import jti_hash, subject_hash
 
@@ -40,10 +41,8 @@ async def access_token_is_live(
     Raises:
         CannotConnectNowError: the database was restored, and may not know what it was killed by.
     """
-    async with families.pool.acquire() as connection:
-        await level.require_level(connection)
-        return await store.access_token_is_live(
-            connection,
+    return await families.liveness.ask(
+        AccessTokenAsked(
             jti_hash=jti_hash(jti),
             family=family,
             session_id=session,
@@ -51,6 +50,7 @@ async def access_token_is_live(
             client_id=client_id,
             issued_at=issued_at,
         )
+    )
 
 
 async def refresh_token_is_live(families: Families, token: str) -> RefreshState | None:

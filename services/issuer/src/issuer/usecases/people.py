@@ -1,7 +1,9 @@
 """What the use cases about people work with."""
 
+import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
+from uuid import UUID
 
 from issuer.usecases.passwords import Passwords
 from messaging import outbox
@@ -23,6 +25,11 @@ class People:
     def username_hash(self, username: str) -> str:
         """How events name a username, typed or normalised: people type passwords into it."""
         return keyed_hash(f"username:{username}", self.hash_key)
+
+    def stand_in(self, username: str) -> UUID:
+        """Whose hash a username without an account is tried against; strangers can't foretell."""
+        key = f"stand-in:{username}".encode("utf-8", "surrogatepass")
+        return UUID(bytes=hmac.digest(self.hash_key, key, "sha256")[:16])
 
 
 async def tell(connection: Connection, data: Data, *, about: str, correlation_id: str) -> None:

@@ -26,10 +26,12 @@ async def refresh(
     resource: str | None = None,
     origin: Origin,
     correlation_id: str,
+    came: float | None = None,
 ) -> Minted | Refused | ScopeRefused | TargetRefused | TryLater:
     """Exchange a refresh token for its successor; a reused one has ended its family on return.
 
-    `scope` narrows the access token (RFC 6749 section 6), None keeps the family's.
+    `scope` narrows the access token (RFC 6749 section 6), None keeps the family's. `came` is when
+    the request was read (monotonic): what it waited for since then counts as waiting.
     """
     token = parse(refresh_token)
     if token is None or token.key_id not in families.mac_keys.keys:
@@ -37,7 +39,7 @@ async def refresh(
     jti = secrets.token_urlsafe(16)
     presentation = _present(families, client, token, scope, resource, jti, origin, correlation_id)
     try:
-        rotation = await wait_for_cut(lambda: families.rotations.rotate(presentation))
+        rotation = await wait_for_cut(lambda: families.rotations.rotate(presentation, came))
     except OverloadedError:
         return TryLater("waited too long in this process", RETRY_SECONDS)
     except OutcomeUnknownError as error:

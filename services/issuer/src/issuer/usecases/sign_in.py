@@ -69,10 +69,12 @@ async def sign_in(people: People, attempt: Attempt) -> Entered | WrongCredential
         if pause and pause.first:
             await _tell_failure(people, connection, attempt, reason="limited")
         account = await accounts.find_by_username(connection, username or "")
+        stand_in = people.stand_in(username or attempt.username)
+        others = await accounts.hash_near(connection, stand_in)
     if pause:
         people.poke()
         return Limited(max(1, -(-pause.length // timedelta(seconds=1))))
-    verified = await _verify(people, account, attempt.password)
+    verified = await _verify(people, account, attempt.password, others=others)
     async with transaction(people.pool) as connection:
         entered = None
         if verified and await accounts.hold_enabled(connection, verified.account):
@@ -90,8 +92,12 @@ class _Verified:
     new_hash: str | None
 
 
-async def _verify(people: People, account: Account | None, password: str) -> _Verified | None:
-    stored = account.password_hash if account else None
+async def _verify(
+    people: People, account: Account | None, password: str, *, others: str | None
+) -> _Verified | None:
+    """Without an account the work is done on the hash of another one: where the parameters have
+    changed, unknown names are as old or as new as known ones, in the same proportion."""
+    stored = account.password_hash if account else others
     if not await people.passwords.verify(stored, password) or account is None:
         return None
     outdated = people.passwords.is_outdated(account.password_hash)

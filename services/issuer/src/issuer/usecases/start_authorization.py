@@ -65,21 +65,25 @@ async def start_authorization(
         signed_in = await sessions.hold(connection, cookie) if cookie is not None else None
         if signed_in is None:
             return _sign_in_needed(request, again=False)
-        if signed_in.session.session_id != just_signed_in:
-            now = await connection.fetchval("SELECT clock_timestamp()")
-            if not answers(request, signed_in, now):
-                return _sign_in_needed(request, again=True)
+        if signed_in.session.session_id != just_signed_in and not await _answers(
+            connection, request, signed_in
+        ):
+            return _sign_in_needed(request, again=True)
         return await _proceed(people, connection, client, request, signed_in)
 
 
-def answers(request: AuthorizationRequest, signed_in: SignedIn, now: datetime) -> bool:
+async def _answers(
+    connection: Connection, request: AuthorizationRequest, signed_in: SignedIn
+) -> bool:
     """Whether an existing sign-in is good enough (OpenID Connect Core 3.1.2.1, 3.1.2.3)."""
     if request.prompt & {"login", "select_account"}:
         return False
     if request.hinted_subject not in (None, str(signed_in.session.subject)):
         return False
-    age = now - signed_in.session.auth_time
-    return request.max_age is None or age < timedelta(seconds=request.max_age)
+    if request.max_age is None:
+        return True
+    now: datetime = await connection.fetchval("SELECT clock_timestamp()")
+    return now - signed_in.session.auth_time < timedelta(seconds=request.max_age)
 
 
 async def _proceed(

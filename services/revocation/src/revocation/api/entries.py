@@ -15,11 +15,12 @@ from revocation.api.parts import READ, Parts
 from revocation.api.views import entry_view
 from revocation.store import entries, positions
 from revocation.store.positions import Position
-from servicekit.problems import Problem
+from servicekit.queries import only, refused
 
 LARGEST_PAGE = 1000
 USUAL_PAGE = 100
 LONGEST_CURSOR = 1024
+FILTERS = ("kind", "value", "limit", "cursor")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,9 @@ def entry_routes(parts: Parts) -> APIRouter:
     """The route of entries."""
     router = APIRouter()
 
-    @router.get("/revocations", dependencies=[Depends(requires(parts.guard, READ))])
+    reads = Depends(requires(parts.guard, READ))
+
+    @router.get("/revocations", dependencies=[reads, Depends(only(*FILTERS))])
     async def get_revocations(
         kind: Annotated[SelectorKind | None, Query()] = None,
         value: Annotated[str | None, Query(max_length=LONGEST_VALUE, pattern=TEXT)] = None,
@@ -87,4 +90,4 @@ def _decode(cursor: str) -> Cursor:
                 return Cursor(after=after, position=position)
     except (ValueError, RecursionError):
         pass
-    raise Problem(400, "Invalid cursor", "Send next_cursor as it was given.")
+    raise refused("cursor", "send next_cursor as it was given.")

@@ -1,6 +1,8 @@
 """`POST /revocations` taken apart: everything is bounded before it is looked at."""
 
+import json
 import re
+from collections import Counter
 from typing import Any, Self
 from uuid import UUID
 
@@ -18,8 +20,8 @@ LARGEST_BODY = 16 * 1024
 LONGEST_VALUE = 512
 LONGEST_REASON = 500
 
-TEXT = r"^[^\x00-\x1f\x7f]+$"
-"""No control characters: Postgres stores no NUL, and no terminal should be driven by a reason."""
+TEXT = r"^[^\x00-\x1f\x7f-\x9f]+$"
+"""No control characters, of C0 or C1: Postgres stores no NUL, and no reason drives a terminal."""
 
 _WAIT_PREFERENCE = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4})\"?(?:$|[,;\s])", re.IGNORECASE)
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -83,12 +85,14 @@ async def read_kill(request: Request) -> KillBody:
     """
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != "application/json":
-        raise Problem(415, "Unsupported media type", "Send application/json.")
+        raise Problem(415, "Send application/json.")
+    body = await request.body()
     try:
-        return KillBody.model_validate_json(await request.body())
+        read = KillBody.model_validate_json(body)
     except pydantic.ValidationError as error:
-        errors = _without_input(error)
-        raise Problem(422, "The request is not valid.", errors=errors) from None
+        raise _invalid(_without_input(error)) from None
+    json.loads(body, object_pairs_hook=_with_single_members)
+    return read
 
 
 def idempotency_key(request: Request) -> str | None:
@@ -101,8 +105,8 @@ def idempotency_key(request: Request) -> str | None:
     if not keys:
         return None
     if len(keys) > 1 or not _IDEMPOTENCY_KEY.fullmatch(keys[0]):
-        detail = "Send one key of 1 to 255 visible ASCII characters."
-        raise Problem(400, "Invalid Idempotency-Key", detail)
+        detail = "Invalid Idempotency-Key: send one key of 1 to 255 visible ASCII characters."
+        raise Problem(400, detail)
     return keys[0]
 
 
@@ -112,6 +116,23 @@ def wait_seconds(request: Request, wait: float | None, *, usual: float, longest:
         preferred = _WAIT_PREFERENCE.search(",".join(request.headers.getlist("prefer")))
         wait = float(preferred[1]) if preferred else usual
     return min(wait, longest)
+
+
+def _with_single_members(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose members are known by now; which of two was meant nobody knows (RFC 8259, 4).
+
+    Raises:
+        Problem: 422, a member came more than once.
+    """
+    single = dict(members)
+    for name, times in Counter(name for name, _ in members).items():
+        if times > 1:
+            raise _invalid([{"where": name, "why": "came more than once"}])
+    return single
+
+
+def _invalid(errors: list[dict[str, Any]]) -> Problem:
+    return Problem(422, "The request is not valid.", errors=errors)
 
 
 def _without_input(error: pydantic.ValidationError) -> list[dict[str, Any]]:

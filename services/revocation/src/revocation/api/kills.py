@@ -16,6 +16,7 @@ from revocation.store.kills import Kill
 from revocation.usecases.decide_kill import KeyReused, KillRequest, decide_kill
 from servicekit.correlation import correlation_id
 from servicekit.problems import Problem
+from servicekit.queries import only, parameters_of
 
 
 def kill_routes(parts: Parts) -> APIRouter:
@@ -29,18 +30,23 @@ def kill_routes(parts: Parts) -> APIRouter:
         wait: Annotated[float | None, Query(ge=0, allow_inf_nan=False)] = None,
     ) -> JSONResponse:
         """Kill everything of a selector: 200 when the issuer has applied it, 202 while pending."""
+        parameters_of(request, ("wait",))
         seconds = wait_seconds(
             request, wait, usual=parts.wait_seconds, longest=parts.longest_wait_seconds
         )
         asked = _asked(request, await read_kill(request), caller, parts.issuer_url)
         kill = await decide_kill(parts.pool, asked, hash_key=parts.hash_key, poke=parts.poke)
         if isinstance(kill, KeyReused):
-            raise Problem(422, "Idempotency-Key reused", "This key belongs to another request.")
+            raise Problem(422, "Idempotency-Key reused: it belongs to another request.")
         return _answer(await parts.completions.wait(parts.pool, kill, seconds=seconds))
 
-    @router.get("/revocations/{revocation_id}", dependencies=[Depends(requires(parts.guard, READ))])
+    reads = Depends(requires(parts.guard, READ))
+
+    @router.get("/revocations/{revocation_id}", dependencies=[reads, Depends(only())])
     async def get_revocation(revocation_id: str) -> JSONResponse:
         """One kill or entry."""
+        if not revocation_id.isprintable():  # PostgreSQL has no NUL, not even to look for one
+            raise _unknown()
         async with parts.pool.acquire() as connection:
             kill = await kills.read(connection, revocation_id)
             entry = None if kill else await entries.read_entry(connection, revocation_id)
@@ -48,7 +54,7 @@ def kill_routes(parts: Parts) -> APIRouter:
             return JSONResponse(kill_view(kill).members())
         if entry is not None:
             return JSONResponse(entry_view(entry).members())
-        raise Problem(404, "Not found", "No such revocation.")
+        raise _unknown()
 
     return router
 
@@ -61,10 +67,14 @@ _BODY = {
 }
 
 
+def _unknown() -> Problem:
+    return Problem(404, "No such revocation.")
+
+
 def _asked(request: Request, body: KillBody, caller: Claims, issuer_url: str) -> KillRequest:
     selector = body.selector.selector()
     if selector.kind is SelectorKind.ISSUER and selector.value != issuer_url:
-        raise Problem(422, "The request is not valid.", "We serve another issuer.")
+        raise Problem(422, "The request is not valid: we serve another issuer.")
     return KillRequest(
         selector=selector,
         reason=body.reason,

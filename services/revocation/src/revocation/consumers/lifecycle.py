@@ -1,6 +1,9 @@
 """`token-lifecycle`: a batch of facts becomes verdicts, entries and signals in one commit."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
+
+import structlog
 
 from messaging.consume import Received
 from revocast_contracts.lifecycle import KillApplied, WatermarkPassed
@@ -8,11 +11,13 @@ from revocation.domain.detector import Rule
 from revocation.store import watermarks
 from revocation.usecases.act_on_verdicts import act_on_verdicts, reuse_fact
 from revocation.usecases.complete_kills import Applied, complete_kills
-from revocation.usecases.judge_families import judge_families
+from revocation.usecases.judge_families import Judged, judge_families
 from revocation.usecases.publish_entries import fact_of, publish_entries
 from servicekit.postgres import Connection
 
 GROUP = "revocation"
+
+_log = structlog.get_logger()
 
 
 class LifecycleHandler:
@@ -33,8 +38,13 @@ class LifecycleHandler:
         self._hash_key = hash_key
         self._completed = completed
 
-    async def __call__(self, connection: Connection, batch: Sequence[Received]) -> None:
-        """Locks are taken in the order of the tables: lineage, kill, entry, watermark."""
+    async def __call__(
+        self, connection: Connection, batch: Sequence[Received]
+    ) -> Callable[[], None]:
+        """Locks are taken in the order of the tables: lineage, kill, entry, watermark.
+
+        What it returns logs the verdicts; call it once they are committed.
+        """
         events = [received.event for received in batch]
         judged = await judge_families(connection, events)
         facts = [fact for event in events if (fact := fact_of(event))]
@@ -57,3 +67,15 @@ class LifecycleHandler:
         if heard:
             await watermarks.advance(connection, heard)
         self._completed(completed)
+        return partial(_tell, judged)
+
+
+def _tell(judged: Sequence[Judged]) -> None:
+    """Each verdict under the id of the request that led to it."""
+    for one in judged:
+        _log.info(
+            "verdict",
+            verdict=type(one.verdict).__name__.lower(),
+            family=one.family,
+            correlation_id=one.event.correlationid,
+        )

@@ -153,17 +153,16 @@ async def read_live(
     limit: int,
 ) -> list[RevocationEntry]:
     """A page of the entries in force, in the order of their ids, from after an id."""
+    filters = ["entry_id > $1", "(state = 'pending' OR expires_at > clock_timestamp())"]
+    wanted: list[Any] = [after, limit]
+    for condition, value in (("kind = ${}", kind), ("value = ANY (${}::text[])", values)):
+        if value is not None:
+            wanted.append(value)
+            filters.append(condition.format(len(wanted)))
     rows = await connection.fetch(
-        f"""
-        SELECT {COLUMNS} FROM entry
-        WHERE entry_id > $1 AND (state = 'pending' OR expires_at > clock_timestamp())
-            AND ($2::text IS NULL OR kind = $2) AND ($3::text[] IS NULL OR value = ANY ($3))
-        ORDER BY entry_id LIMIT $4
-        """,  # noqa: S608 -- the columns are a constant
-        after,
-        kind.value if kind else None,
-        list(values) if values is not None else None,
-        limit,
+        f"SELECT {COLUMNS} FROM entry WHERE {' AND '.join(filters)}"  # noqa: S608 -- constants
+        " ORDER BY entry_id LIMIT $2",
+        *wanted,
     )
     return [_entry(row) for row in rows]
 

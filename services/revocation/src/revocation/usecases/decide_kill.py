@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
+
 from messaging import outbox
 from revocast_contracts.envelope import Draft, uuid7
 from revocast_contracts.lifetimes import ENTRY_LIFETIME
@@ -17,6 +19,8 @@ from revocation.store import entries, kills
 from revocation.store.entries import CausedEntry
 from revocation.store.kills import Kill
 from servicekit.postgres import Connection, Pool, transaction
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +50,7 @@ async def decide_kill(
             return await _earlier(connection, kill, key)
         await announce(connection, [kill], cause=EntryCause.KILL, hash_key=hash_key)
     poke()
+    _log.info("kill decided", kill=kill.id, selector=kill.selector.kind.value)
     return kill
 
 
