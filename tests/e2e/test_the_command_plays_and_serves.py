@@ -88,8 +88,8 @@ def test_it_serves_until_ctrl_c_and_goes_on_at_other_ports(
     story = started(place, "story", other_ports())
     lines = story.communicate(timeout=120)[0].splitlines()
     last = LAST.fullmatch(lines[-1])
-    assert story.returncode == 0
-    assert last is not None
+    assert story.returncode == 0, lines
+    assert last is not None, lines
     assert set(json.loads(last[1])) == FIGURES
 
 
@@ -105,7 +105,7 @@ def test_a_story_that_cannot_begin_says_so_in_its_last_line(
         lines = story.communicate(timeout=120)[0].splitlines()
     assert story.returncode == 1
     said = re.fullmatch(r"story: failed: start: .*REVOCAST_ISSUER_PORT.* (\{.*\})", lines[-1])
-    assert said is not None
+    assert said is not None, lines
     assert json.loads(said[1]) == dict.fromkeys(FIGURES)
 
 
